@@ -1,0 +1,162 @@
+//! Retries, time limits, bounds and rates.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::super::duration::DurationString;
+
+/// Retry says when a request is tried again, on another endpoint where there is one.
+///
+/// A request is only repeated when that is safe: when nothing of it was sent, or when its method
+/// is idempotent and it has no body.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Retry {
+    /// Most tries after the first. 1 to 10. Default is 1.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 10))]
+    pub attempts: i32,
+
+    /// What is tried again: `connect-failure` (no connection), `reset` (closed before the head of
+    /// an answer), `timeout` (the route's `backendRequest` passed), or a status code from 500 to
+    /// 599. Default is connect-failure and reset.
+    #[serde(default = "retry_on")]
+    #[schemars(length(min = 1, max = 16), inner(length(min = 1, max = 16), regex(pattern = r"^(connect-failure|reset|timeout|5[0-9][0-9])$")))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub on: Vec<String>,
+
+    /// Bound on retries, so that they cannot multiply the load of a pool in trouble.
+    #[serde(default)]
+    pub budget: RetryBudget,
+}
+
+fn one() -> i32 {
+    1
+}
+fn retry_on() -> Vec<String> {
+    vec!["connect-failure".into(), "reset".into()]
+}
+
+/// RetryBudget bounds retries to a part of the requests.
+/// Source: Gateway API XBackendTrafficPolicy.retryConstraint (GEP-3388).
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RetryBudget {
+    /// Retries in percent of the requests of the last 10 seconds; 10 retries are always allowed in
+    /// that time. 0 to 100. Default is 20.
+    #[serde(default = "twenty")]
+    #[schemars(range(min = 0, max = 100))]
+    pub percent: i32,
+}
+
+impl Default for RetryBudget {
+    fn default() -> Self {
+        Self { percent: twenty() }
+    }
+}
+
+fn twenty() -> i32 {
+    20
+}
+
+/// PoolTimeouts are time limits towards the endpoints.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PoolTimeouts {
+    /// Time to open a connection. Default is 2s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect: Option<DurationString>,
+
+    /// Time without a byte in either direction after which an exchange or a tunnel is ended.
+    /// `0s` is no limit. Default is 5m.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<DurationString>,
+
+    /// How long an unused connection is kept. Default is 60s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_alive: Option<DurationString>,
+}
+
+/// Limits bound what the pool's endpoints have to bear at once, in one Weir process.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.queueTimeout) || has(self.maxPending)")
+    .message("limits.queueTimeout needs limits.maxPending: without a queue nothing waits"))]
+#[x_kube(validation = Rule::new("!has(self.maxPending) || has(self.maxRequests) || (has(self.perEndpoint) && has(self.perEndpoint.maxRequests))")
+    .message("limits.maxPending needs limits.maxRequests or limits.perEndpoint.maxRequests: without it nothing has to wait"))]
+pub struct Limits {
+    /// Most requests in flight in the pool. Those above wait, if `maxPending` allows, or get 503.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub max_requests: Option<i32>,
+
+    /// Most connections open to the pool's endpoints.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_connections: Option<i32>,
+
+    /// Most requests that may wait. Default is 0: none waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub max_pending: Option<i32>,
+
+    /// How long a request may wait; then it gets 503. Default is 1s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_timeout: Option<DurationString>,
+
+    /// Bounds of each endpoint alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_endpoint: Option<EndpointLimits>,
+}
+
+/// EndpointLimits bound what one endpoint has to bear at once; the others take what is above.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct EndpointLimits {
+    /// Most requests in flight on one endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_requests: Option<i32>,
+
+    /// Most connections open to one endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_connections: Option<i32>,
+}
+
+/// RateLimit bounds requests per time; those above are answered 429 with Retry-After.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RateLimit {
+    /// Requests allowed per `per`. 1 to 1000000.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub requests: i32,
+
+    /// The time. Default is 1s.
+    #[serde(default = "one_second")]
+    pub per: DurationString,
+
+    /// Requests that may come at once. Default is `requests`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub burst: Option<i32>,
+
+    /// What is counted apart. Default is Pool.
+    #[serde(default)]
+    pub key: RateLimitKey,
+}
+
+fn one_second() -> DurationString {
+    DurationString::from_text("1s")
+}
+
+/// RateLimitKey says what a rate limit counts apart.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum RateLimitKey {
+    /// All requests of the pool together.
+    #[default]
+    Pool,
+    /// Each client address alone (IPv6: each /64).
+    ClientAddress,
+}

@@ -1,0 +1,66 @@
+//! What Weir says about a pool.
+
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+/// BackendPoolStatus is what Weir found and does.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct BackendPoolStatus {
+    /// Accepted, ResolvedRefs, Programmed and Healthy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+
+    /// Endpoints, counted. Written every 5 seconds at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoints: Option<EndpointCounts>,
+
+    /// Addresses at which the pool's routes are served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub addresses: Option<Vec<String>>,
+}
+
+/// EndpointCounts counts the endpoints of a pool.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct EndpointCounts {
+    /// Ready of total, as one text: `7/9`.
+    pub summary: String,
+    /// All endpoints.
+    pub total: i32,
+    /// Those that take traffic.
+    pub ready: i32,
+    /// Those that fail their active check.
+    pub unhealthy: i32,
+    /// Those that outlier detection has ejected.
+    pub ejected: i32,
+    /// Those in slow start.
+    pub warming: i32,
+}
+
+/// Condition is one aspect of the state of an object.
+/// Source: Kubernetes API conventions, metav1.Condition.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// Accepted, ResolvedRefs, Programmed or Healthy.
+    #[serde(rename = "type")]
+    #[schemars(length(min = 1, max = 316))]
+    pub kind: String,
+    /// True, False or Unknown.
+    #[schemars(length(min = 1, max = 16))]
+    pub status: String,
+    /// Generation of the spec that this is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// When `status` changed last, RFC 3339.
+    #[schemars(length(min = 1, max = 64))]
+    pub last_transition_time: String,
+    /// One word in CamelCase.
+    #[schemars(length(min = 1, max = 1024))]
+    pub reason: String,
+    /// What is so, where, and what would be right.
+    #[schemars(length(max = 32768))]
+    pub message: String,
+}

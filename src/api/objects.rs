@@ -1,0 +1,171 @@
+//! All objects at one moment, and one change of them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{Node, Secret, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use serde::{Deserialize, Serialize};
+
+use super::{BackendPool, ReferenceGrant};
+
+/// ObjectKey names an object of a known kind. Cluster-scoped objects have an empty namespace.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ObjectKey {
+    /// Namespace; empty for cluster-scoped objects.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+}
+
+impl ObjectKey {
+    /// Makes a key.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.namespace.is_empty() {
+            f.write_str(&self.name)
+        } else {
+            write!(f, "{}/{}", self.namespace, self.name)
+        }
+    }
+}
+
+/// Kind is a kind of object that Weir reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Kind {
+    /// weir.dev/v1alpha1 BackendPool.
+    BackendPool,
+    /// discovery.k8s.io/v1 EndpointSlice.
+    EndpointSlice,
+    /// v1 Node.
+    Node,
+    /// gateway.networking.k8s.io/v1beta1 ReferenceGrant.
+    ReferenceGrant,
+    /// v1 Secret.
+    Secret,
+    /// v1 Service.
+    Service,
+}
+
+impl Kind {
+    /// Returns the kind as manifests write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BackendPool => "BackendPool",
+            Self::EndpointSlice => "EndpointSlice",
+            Self::Node => "Node",
+            Self::ReferenceGrant => "ReferenceGrant",
+            Self::Secret => "Secret",
+            Self::Service => "Service",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Object is one object that Weir reads, trimmed to what it reads.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Object {
+    /// A pool.
+    BackendPool(Arc<BackendPool>),
+    /// Endpoints of a Service.
+    EndpointSlice(Arc<EndpointSlice>),
+    /// A node, for its zone and region.
+    Node(Arc<Node>),
+    /// Leave to refer across namespaces.
+    ReferenceGrant(Arc<ReferenceGrant>),
+    /// A certificate.
+    Secret(Arc<Secret>),
+    /// A Service, for its ports.
+    Service(Arc<Service>),
+    /// An object that could not be read as what it says it is.
+    Invalid(Arc<InvalidObject>),
+}
+
+/// InvalidObject is an object that could not be read as what it says it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidObject {
+    /// Generation of its spec, where it has one.
+    pub generation: Option<i64>,
+    /// What is wrong, where, and what would be right.
+    pub message: String,
+}
+
+/// Change is the new state of one object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// Kind of the object.
+    pub kind: Kind,
+    /// Name of the object.
+    pub key: ObjectKey,
+    /// The object, or nothing when it was deleted.
+    pub object: Option<Object>,
+}
+
+/// Objects is every object at one moment, in a fixed order.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Objects {
+    /// Pools.
+    pub backend_pools: BTreeMap<ObjectKey, Arc<BackendPool>>,
+    /// EndpointSlices.
+    pub endpoint_slices: BTreeMap<ObjectKey, Arc<EndpointSlice>>,
+    /// Nodes, by name.
+    pub nodes: BTreeMap<ObjectKey, Arc<Node>>,
+    /// Grants.
+    pub reference_grants: BTreeMap<ObjectKey, Arc<ReferenceGrant>>,
+    /// Secrets: those that some pool refers to, and no others.
+    pub secrets: BTreeMap<ObjectKey, Arc<Secret>>,
+    /// Services.
+    pub services: BTreeMap<ObjectKey, Arc<Service>>,
+    /// Objects that could not be read.
+    pub invalid: BTreeMap<(Kind, ObjectKey), Arc<InvalidObject>>,
+}
+
+impl Objects {
+    /// Applies one change; returns whether anything is different now.
+    pub fn apply(&mut self, change: Change) -> bool {
+        fn put<K: Ord, T: PartialEq>(map: &mut BTreeMap<K, Arc<T>>, key: K, new: Arc<T>) -> bool {
+            map.insert(key, Arc::clone(&new)).is_none_or(|old| old != new)
+        }
+        let Change { kind, key, object } = change;
+        let invalid_key = (kind, key);
+        if let Some(Object::Invalid(why)) = object {
+            let removed = self.remove(invalid_key.0, &invalid_key.1);
+            return put(&mut self.invalid, invalid_key, why) || removed;
+        }
+        let was_invalid = self.invalid.remove(&invalid_key).is_some();
+        let (kind, key) = invalid_key;
+        let changed = match object {
+            None => self.remove(kind, &key),
+            Some(Object::BackendPool(new)) => put(&mut self.backend_pools, key, new),
+            Some(Object::EndpointSlice(new)) => put(&mut self.endpoint_slices, key, new),
+            Some(Object::Node(new)) => put(&mut self.nodes, key, new),
+            Some(Object::ReferenceGrant(new)) => put(&mut self.reference_grants, key, new),
+            Some(Object::Secret(new)) => put(&mut self.secrets, key, new),
+            Some(Object::Service(new)) => put(&mut self.services, key, new),
+            Some(Object::Invalid(_)) => false,
+        };
+        changed || was_invalid
+    }
+
+    fn remove(&mut self, kind: Kind, key: &ObjectKey) -> bool {
+        match kind {
+            Kind::BackendPool => self.backend_pools.remove(key).is_some(),
+            Kind::EndpointSlice => self.endpoint_slices.remove(key).is_some(),
+            Kind::Node => self.nodes.remove(key).is_some(),
+            Kind::ReferenceGrant => self.reference_grants.remove(key).is_some(),
+            Kind::Secret => self.secrets.remove(key).is_some(),
+            Kind::Service => self.services.remove(key).is_some(),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What is to be written into the status of objects.
+
+use serde::Serialize;
+
+use super::ObjectKey;
+use super::backend_pool::EndpointCounts;
+
+/// StatusUpdate is what the status of one BackendPool should say. A part that is absent keeps what
+/// the object has.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StatusUpdate {
+    /// The pool.
+    pub pool: ObjectKey,
+    /// Generation of the spec that the conditions are about.
+    pub generation: Option<i64>,
+    /// Conditions, in the order of their types.
+    pub conditions: Vec<UpdatedCondition>,
+    /// Counted endpoints.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoints: Option<EndpointCounts>,
+}
+
+/// UpdatedCondition is a condition without its times: the writer adds them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UpdatedCondition {
+    /// What the condition is about.
+    #[serde(rename = "type")]
+    pub kind: ConditionType,
+    /// Whether it holds.
+    pub status: bool,
+    /// Why, in one word.
+    pub reason: ConditionReason,
+    /// Why, for people: what, where, and what would be right.
+    pub message: String,
+}
+
+/// ConditionType is an aspect of a pool's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum ConditionType {
+    /// The spec is valid, and no older pool claims the same requests.
+    Accepted,
+    /// Every object that the spec names is there and may be named.
+    ResolvedRefs,
+    /// The pool is in the routing table that serves.
+    Programmed,
+    /// Endpoints take traffic.
+    Healthy,
+}
+
+impl ConditionType {
+    /// Returns the type as objects write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "Accepted",
+            Self::ResolvedRefs => "ResolvedRefs",
+            Self::Programmed => "Programmed",
+            Self::Healthy => "Healthy",
+        }
+    }
+}
+
+/// ConditionReason says in one word why a condition is as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum ConditionReason {
+    /// The spec is valid.
+    Accepted,
+    /// All endpoints take traffic.
+    AllHealthy,
+    /// A Service or its port does not exist.
+    BackendNotFound,
+    /// Some of the endpoints take no traffic.
+    Degraded,
+    /// A Secret is missing or holds no usable certificate.
+    InvalidCertificateRef,
+    /// The spec is not valid.
+    Invalid,
+    /// No endpoint takes traffic.
+    NoEndpoints,
+    /// So few endpoints are healthy that health is ignored.
+    Panic,
+    /// The pool is in the routing table.
+    Programmed,
+    /// Another namespace's object is named without a ReferenceGrant.
+    RefNotPermitted,
+    /// All references are resolved.
+    ResolvedRefs,
+    /// An older pool claims the same requests.
+    RouteConflict,
+    /// An endpoint has an address that is never dialled.
+    UnsafeAddress,
+}
+
+impl ConditionReason {
+    /// Returns the reason as objects write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "Accepted",
+            Self::AllHealthy => "AllHealthy",
+            Self::BackendNotFound => "BackendNotFound",
+            Self::Degraded => "Degraded",
+            Self::InvalidCertificateRef => "InvalidCertificateRef",
+            Self::Invalid => "Invalid",
+            Self::NoEndpoints => "NoEndpoints",
+            Self::Panic => "Panic",
+            Self::Programmed => "Programmed",
+            Self::RefNotPermitted => "RefNotPermitted",
+            Self::ResolvedRefs => "ResolvedRefs",
+            Self::RouteConflict => "RouteConflict",
+            Self::UnsafeAddress => "UnsafeAddress",
+        }
+    }
+}
+
+/// EventNote is something that happened to a pool and that people should see as an Event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventNote {
+    /// The pool.
+    pub pool: ObjectKey,
+    /// What happened.
+    pub kind: EventKind,
+    /// The details, for people.
+    pub message: String,
+}
+
+/// EventKind is what can happen to a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EventKind {
+    /// Outlier detection ejected an endpoint.
+    EndpointEjected,
+    /// An active check found an endpoint healthy again.
+    EndpointHealthy,
+    /// An ejection ended.
+    EndpointReturned,
+    /// An active check found an endpoint unhealthy.
+    EndpointUnhealthy,
+    /// So few endpoints are healthy that health is ignored.
+    PanicEntered,
+    /// Enough endpoints are healthy again.
+    PanicLeft,
+}
+
+impl EventKind {
+    /// Returns the reason as Events write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::EndpointEjected => "EndpointEjected",
+            Self::EndpointHealthy => "EndpointHealthy",
+            Self::EndpointReturned => "EndpointReturned",
+            Self::EndpointUnhealthy => "EndpointUnhealthy",
+            Self::PanicEntered => "PanicEntered",
+            Self::PanicLeft => "PanicLeft",
+        }
+    }
+
+    /// Returns whether the Event is of type Warning.
+    pub fn is_warning(self) -> bool {
+        matches!(self, Self::EndpointEjected | Self::EndpointUnhealthy | Self::PanicEntered)
+    }
+}

@@ -1,0 +1,1 @@
+fn main() { println!("{}", weir::api::crds_yaml().unwrap()); }

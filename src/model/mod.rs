@@ -1,0 +1,40 @@
+//! The validated routing configuration: what `translate` makes and everything behind it reads.
+//!
+//! Plain values with `Eq` and `Serialize`; names are newtypes that cannot hold a wrong value.
+//! No I/O, no clock, no randomness, no `HashMap`, nothing of Kubernetes and nothing of HTTP crates.
+//! Secrets redact themselves.
+
+mod geo;
+mod limits;
+mod name;
+mod pool;
+mod route;
+mod tls;
+
+pub use geo::{ClientRegions, Coordinates, RegionName};
+pub use limits::{EndpointLimits, Limits, Outlier, RateKey, RateLimit, Retry, RetryCondition};
+pub use name::{Hostname, InvalidName, PoolName};
+pub use pool::{
+    Algorithm, Backend, Endpoint, HashKey, HealthCheck, LocalityPreference, Persistence,
+    PersistenceKind, Pool, Probe, Readiness, Region,
+};
+pub use route::{
+    HeaderName, PathPattern, Pattern, Route, RouteId, RouteMatch, ValueMatch, ValuePattern,
+};
+pub use tls::{Certificate, PrivateKey};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Model is everything that the data path needs to know.
+///
+/// Parts are shared by `Arc`, so that a change of one pool costs the size of that pool.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Model {
+    /// Pools by name.
+    pub pools: BTreeMap<PoolName, Arc<Pool>>,
+    /// Accepted routes of each pool.
+    pub routes: BTreeMap<PoolName, Arc<[Route]>>,
+    /// Certificates of each pool.
+    pub certificates: BTreeMap<PoolName, Arc<[Certificate]>>,
+}
