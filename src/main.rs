@@ -1,1 +1,3 @@
-fn main() { println!("{}", weir::api::crds_yaml().unwrap()); }
+fn main() {
+    println!("{}", weir::api::crds_yaml().unwrap());
+}

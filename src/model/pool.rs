@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{ClientRegions, Coordinates, HeaderName, Limits, Outlier, PoolName, RateLimit, RegionName, Retry};
+use super::{
+    ClientRegions, Coordinates, HeaderName, Limits, Outlier, PoolName, RateLimit, RegionName, Retry,
+};
 
 /// Pool is a set of endpoints and everything about how they are used.
 #[derive(Clone, Debug, PartialEq, Serialize)]

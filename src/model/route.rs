@@ -98,8 +98,6 @@ pub struct ValueMatch<N> {
     pub value: ValuePattern,
 }
 
-
-
 /// ValuePattern is an exact text or a regular expression for the whole value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum ValuePattern {
@@ -166,7 +164,9 @@ impl Pattern {
             .size_limit(Self::SIZE_LIMIT)
             .build()
             .map_err(|error| match error {
-                regex::Error::CompiledTooBig(_) => invalid("it compiles to more than 64 KiB: use smaller repetitions"),
+                regex::Error::CompiledTooBig(_) => {
+                    invalid("it compiles to more than 64 KiB: use smaller repetitions")
+                }
                 _ => invalid("use the RE2 syntax, without look-around and back-references"),
             })?;
         let regex = regex::bytes::RegexBuilder::new(&format!(r"\A(?:{source})\z"))

@@ -139,7 +139,10 @@ pub struct Region {
     /// Networks (CIDR) whose clients belong to the region; the longest prefix wins. A client that
     /// is in none is looked up in the GeoIP database, if there is one. At most 1024.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 1024), inner(length(min = 3, max = 49), regex(pattern = r"^[0-9a-fA-F:.]+/[0-9]{1,3}$")))]
+    #[schemars(
+        length(max = 1024),
+        inner(length(min = 3, max = 49), regex(pattern = r"^[0-9a-fA-F:.]+/[0-9]{1,3}$"))
+    )]
     pub clients: Option<Vec<String>>,
 }
 

@@ -22,7 +22,13 @@ pub struct Retry {
     /// an answer), `timeout` (the route's `backendRequest` passed), or a status code from 500 to
     /// 599. Default is connect-failure and reset.
     #[serde(default = "retry_on")]
-    #[schemars(length(min = 1, max = 16), inner(length(min = 1, max = 16), regex(pattern = r"^(connect-failure|reset|timeout|5[0-9][0-9])$")))]
+    #[schemars(
+        length(min = 1, max = 16),
+        inner(
+            length(min = 1, max = 16),
+            regex(pattern = r"^(connect-failure|reset|timeout|5[0-9][0-9])$")
+        )
+    )]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub on: Vec<String>,
 
