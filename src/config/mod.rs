@@ -1,1 +1,11 @@
-//! config
+//! What was typed: flags and environment variables, checked as far as they can be alone.
+//!
+//! Only `main` and `app` import this; each folder has small options of its own, which `app` fills.
+
+mod args;
+mod values;
+
+pub use args::{
+    AccessLog, Args, BackendArgs, CheckArgs, Command, DemoArgs, ExplainArgs, LogFormat, RunArgs,
+};
+pub use values::{ByteSize, HeaderArg, parse_duration};

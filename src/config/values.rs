@@ -1,0 +1,102 @@
+//! Values of flags that clap cannot read by itself.
+
+use std::time::Duration;
+
+/// ByteSize is a number of bytes: `4096`, `64Ki`, `1Mi`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByteSize(pub u64);
+
+impl std::str::FromStr for ByteSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let factor = match text.strip_prefix(digits).unwrap_or_default() {
+            "" => 1,
+            "Ki" => 1024,
+            "Mi" => 1024 * 1024,
+            "Gi" => 1024 * 1024 * 1024,
+            unit => return Err(format!("{unit:?} is not a unit: use Ki, Mi or Gi")),
+        };
+        let number: u64 =
+            digits.parse().map_err(|_| "write a number of bytes, for instance 64Ki".to_owned())?;
+        number.checked_mul(factor).map(Self).ok_or_else(|| "too large".to_owned())
+    }
+}
+
+/// Parses a duration as manifests write it: `10s`, `1m30s`, `250ms`.
+///
+/// # Errors
+/// Where the text has another form; the message says what would be right.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "write numbers with h, m, s or ms, for instance 1m30s or 250ms".to_owned();
+    let mut rest = text;
+    let mut total = Duration::ZERO;
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, tail) = rest.split_at_checked(digits).ok_or_else(wrong)?;
+        let letters = tail.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let (unit, tail) = tail.split_at_checked(letters).ok_or_else(wrong)?;
+        let number: u32 = number.parse().map_err(|_| wrong())?;
+        let unit = match unit {
+            "h" => Duration::from_secs(3600),
+            "m" => Duration::from_secs(60),
+            "s" => Duration::from_secs(1),
+            "ms" => Duration::from_millis(1),
+            _ => return Err(wrong()),
+        };
+        total =
+            unit.checked_mul(number).and_then(|part| total.checked_add(part)).ok_or_else(wrong)?;
+        rest = tail;
+    }
+    if text.is_empty() { Err(wrong()) } else { Ok(total) }
+}
+
+/// HeaderArg is a header as curl takes it: `name: value`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderArg {
+    /// Name.
+    pub name: String,
+    /// Value without surrounding blanks.
+    pub value: String,
+}
+
+impl std::str::FromStr for HeaderArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, value) =
+            text.split_once(':').ok_or("write 'name: value', for instance 'x-plan: gold'")?;
+        Ok(Self { name: name.trim().to_owned(), value: value.trim().to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!("64Ki".parse(), Ok(ByteSize(65_536)));
+        assert_eq!("10".parse(), Ok(ByteSize(10)));
+        assert!("10K".parse::<ByteSize>().unwrap_err().contains("Ki"));
+        assert!("".parse::<ByteSize>().is_err());
+        assert!("99999999999999999Gi".parse::<ByteSize>().is_err());
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(parse_duration("1m30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
+        for wrong in ["", "5", "s", "5x", "-1s", "1s5", "99999999999s"] {
+            assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn headers() {
+        let header: HeaderArg = "x-plan:  gold ".parse().unwrap();
+        assert_eq!((header.name.as_str(), header.value.as_str()), ("x-plan", "gold"));
+        assert!("x-plan".parse::<HeaderArg>().is_err());
+    }
+}
