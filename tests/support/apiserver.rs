@@ -6,7 +6,8 @@
 //! programs are missing, [`assets_or_skip`] lets a test skip itself, and
 //! `WEIR_REQUIRE_APISERVER=1` turns that skip into a failure.
 
-#![allow(dead_code)] // each test binary uses its own part
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
+#![allow(clippy::panic, clippy::print_stdout, clippy::print_stderr, reason = "for tests only")]
 
 use std::env;
 use std::ffi::OsStr;
@@ -76,7 +77,7 @@ pub fn assets_or_skip() -> Option<PathBuf> {
 impl ApiServer {
     /// Starts a control plane and waits until it is ready, about 4 seconds.
     /// The error holds what the script said, with the ends of the logs.
-    pub async fn start(options: Options) -> Result<ApiServer, String> {
+    pub async fn start(options: Options) -> Result<Self, String> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let bin = assets()?;
         let name = format!(
@@ -106,7 +107,7 @@ impl ApiServer {
         }
 
         // Made before the start, so that a failed start is undone.
-        let server = ApiServer { kubeconfig: dir.join("kubeconfig"), bin, dir };
+        let server = Self { kubeconfig: dir.join("kubeconfig"), bin, dir };
         let args = args.iter().map(OsStr::new);
         run_script("up", args.chain([server.dir.as_os_str()])).await?;
         Ok(server)
