@@ -1,0 +1,94 @@
+//! The spec of a pool.
+
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Backend, BackendPoolStatus, HealthCheck, Limits, LoadBalancing, OutlierDetection, PoolTimeouts,
+    PoolTls, RateLimit, Retry, Route, SessionPersistence,
+};
+
+/// BackendPoolSpec declares backends, the routes that lead to them, and how requests are spread.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "weir.dev",
+    version = "v1alpha1",
+    kind = "BackendPool",
+    plural = "backendpools",
+    shortname = "bpool",
+    category = "weir",
+    namespaced,
+    status = "BackendPoolStatus",
+    derive = "PartialEq",
+    doc = "BackendPool is a set of backends and everything about how requests are spread over them.",
+    printcolumn = r#"{"name":"Algorithm","type":"string","jsonPath":".spec.loadBalancing.algorithm"}"#,
+    printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.endpoints.summary","description":"Endpoints that take traffic, of all"}"#,
+    printcolumn = r#"{"name":"Accepted","type":"string","jsonPath":".status.conditions[?(@.type=='Accepted')].status"}"#,
+    printcolumn = r#"{"name":"Healthy","type":"string","jsonPath":".status.conditions[?(@.type=='Healthy')].status"}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.routes) || !has(self.tls) || self.routes.exists(r, has(r.hostnames)) || size(self.tls.certificateRefs) == 1")
+    .message("tls without hostnames takes exactly one certificateRef: it becomes the default certificate"))]
+#[x_kube(validation = Rule::new("!has(self.loadBalancing) || !has(self.loadBalancing.algorithm) || !(self.loadBalancing.algorithm in ['RingHash', 'Maglev']) || (has(self.loadBalancing.hashOn) && size(self.loadBalancing.hashOn) > 0)")
+    .message("loadBalancing.hashOn is required for the algorithms RingHash and Maglev: say what to hash, e.g. [{clientAddress: true}]"))]
+#[x_kube(validation = Rule::new("!has(self.loadBalancing) || !has(self.loadBalancing.hashOn) || (has(self.loadBalancing.algorithm) && self.loadBalancing.algorithm in ['RingHash', 'Maglev'])")
+    .message("loadBalancing.hashOn is only used by the algorithms RingHash and Maglev"))]
+#[x_kube(validation = Rule::new("self.backends.exists(b, b.weight > 0)")
+    .message("at least one backend needs a weight above 0"))]
+pub struct BackendPoolSpec {
+    /// Routes that lead to this pool. Without routes the pool takes traffic only from objects that
+    /// name it. At most 16.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16))]
+    pub routes: Option<Vec<Route>>,
+
+    /// Where requests go: Services, or single endpoints. 1 to 64.
+    #[schemars(length(min = 1, max = 64))]
+    pub backends: Vec<Backend>,
+
+    /// How an endpoint is chosen. Default is smooth weighted round robin over all ready endpoints.
+    #[serde(default = "LoadBalancing::declared")]
+    pub load_balancing: LoadBalancing,
+
+    /// Keeps a client on the endpoint that served it first.
+    /// Source: Gateway API SessionPersistence (GEP-1619).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_persistence: Option<SessionPersistence>,
+
+    /// Active checks of every endpoint. Without it, readiness comes from Kubernetes alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_check: Option<HealthCheck>,
+
+    /// Ejects endpoints that answer real requests badly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outlier_detection: Option<OutlierDetection>,
+
+    /// Percent of endpoints that must be available; below it health is ignored and all endpoints
+    /// are used, since a wrong check is then likelier than that many dead endpoints. 0 to 100.
+    /// Default is 0: health is never ignored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100))]
+    pub panic_threshold: Option<i32>,
+
+    /// Whether and when a request is tried again on another endpoint. Without it, only a request
+    /// whose pooled connection died before a byte of the answer is repeated, once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+
+    /// Time limits towards the endpoints. Those of a route are in its `timeouts`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeouts: Option<PoolTimeouts>,
+
+    /// Bounds on what the pool's endpoints have to bear at once. Default is no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
+
+    /// Requests per time; those above are answered 429. Counted by each Weir process for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
+
+    /// Certificates that clients see for the hostnames of `routes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<PoolTls>,
+}
