@@ -4,13 +4,16 @@
 //! No I/O, no clock, no randomness, no `HashMap`, nothing of Kubernetes and nothing of HTTP crates.
 //! Secrets redact themselves.
 
+mod changed;
 mod geo;
 mod limits;
 mod name;
+pub mod path;
 mod pool;
 mod route;
 mod tls;
 
+pub use changed::Changed;
 pub use geo::{ClientRegions, Coordinates, RegionName};
 pub use limits::{EndpointLimits, Limits, Outlier, RateKey, RateLimit, Retry, RetryCondition};
 pub use name::{Hostname, InvalidName, PoolName};
