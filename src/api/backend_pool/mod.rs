@@ -4,8 +4,6 @@
 //! generated copies. Words are the Gateway API's wherever it has one. Every accepted field does
 //! something; a field that nothing reads is not in the schema.
 
-#![allow(unreachable_pub, reason = "KubeSchema repeats each type in a private scope")]
-
 mod balancing;
 mod health;
 mod limits;
