@@ -1,0 +1,60 @@
+# `make` alone lists the targets. CI calls the same words.
+
+# Builds go to the cache, outside the clone, and are shared by all targets.
+XDG_CACHE_HOME ?= $(HOME)/.cache
+export CARGO_TARGET_DIR ?= $(XDG_CACHE_HOME)/weir/target
+IMAGE ?= weir:dev
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check build lint fmt doc deny generate golden apiserver-test bench image setup clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: ## Try Weir with simulated backends, on loopback only
+	cargo run --locked -- demo
+
+test: ## Run every test, building what it needs
+	hack/test
+
+check: lint doc ## Lint, build the documentation, run every test
+	hack/test
+
+build: ## Build the program as it is released
+	cargo build --profile dist --locked
+
+lint: ## Refuse wrong formatting and clippy's warnings
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+
+fmt: ## Format the code
+	cargo fmt
+
+doc: ## Build the code's documentation, refusing broken links
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked --document-private-items
+
+deny: ## Check licences and sources of dependencies (needs cargo-deny)
+	cargo deny --locked check bans licenses sources
+
+generate: ## Write anew what is generated from the code
+	hack/tools/build >/dev/null
+	WEIR_REQUIRE_HELM=1 WEIR_GENERATE=1 cargo test --locked --test generated --test chart
+
+golden: ## Write the golden files anew; then read the difference
+	WEIR_GOLDEN=1 cargo test --locked --test golden
+
+apiserver-test: ## Run the tests that need a real API server
+	hack/k8s/build >/dev/null
+	WEIR_REQUIRE_APISERVER=1 cargo test --locked --test apiserver
+
+bench: ## Run the benchmarks
+	cargo bench --locked
+
+image: ## Build the container image
+	docker build --tag $(IMAGE) .
+
+setup: ## Check formatting and layers before each commit
+	git config core.hooksPath .githooks
+
+clean: ## Remove what was built, but not the Kubernetes programs
+	cargo clean
