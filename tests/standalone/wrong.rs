@@ -1,0 +1,97 @@
+//! Wrong input: a clear word about it, and everything else keeps being served.
+
+use std::time::Duration;
+
+use crate::rig::{Backend, Weir, eventually, weir_fails};
+
+fn good(backend: &Backend, name: &str, path: &str) -> String {
+    format!(
+        "apiVersion: weir.dev/v1alpha1\nkind: BackendPool\nmetadata: {{ name: {name} }}\nspec:\n  \
+         routes: [{{ matches: [{{ path: {{ value: {path} }} }}] }}]\n  \
+         backends: [{{ endpoint: {{ address: 127.0.0.1, port: {} }} }}]\n",
+        backend.address.port()
+    )
+}
+
+#[test]
+fn a_wrong_manifest_disturbs_nobody() {
+    let backend = Backend::start("ok", [127, 0, 0, 1], 0, Duration::ZERO);
+    let mut weir = Weir::start(&good(&backend, "good", "/"));
+    let mut client = weir.client();
+    for (file, text) in [
+        ("rule.yaml", "apiVersion: weir.dev/v1alpha1\nkind: BackendPool\nmetadata: { name: bad }\nspec: { backends: [{ weight: 1 }] }\n".to_owned()),
+        ("type.yaml", "apiVersion: weir.dev/v1alpha1\nkind: BackendPool\nmetadata: { name: bad2 }\nspec: { backends: 7 }\n".to_owned()),
+        ("garbage.yaml", "\u{1}{{{[[[ - : \t".repeat(60_000)),
+    ] {
+        weir.write(file, &text);
+        weir.wait_log(file);
+        assert_eq!(client.get("pool.test", "/").unwrap().body, "ok");
+    }
+    weir.write("second.yaml", &good(&backend, "second", "/second"));
+    eventually("the second pool", || weir.metrics().contains("second"));
+    assert_eq!(client.get("pool.test", "/second").unwrap().body, "ok");
+    // A good pool that becomes wrong is served as it was.
+    weir.write("second.yaml", "kind: nothing");
+    weir.wait_log("second.yaml");
+    assert_eq!(client.get("pool.test", "/second").unwrap().body, "ok");
+}
+
+#[test]
+fn a_change_of_a_manifest_is_served() {
+    let one = Backend::start("one", [127, 0, 0, 1], 0, Duration::ZERO);
+    let two = Backend::start("two", [127, 0, 0, 1], 0, Duration::ZERO);
+    let weir = Weir::start(&good(&one, "p", "/"));
+    let mut client = weir.client();
+    assert_eq!(client.get("pool.test", "/").unwrap().body, "one");
+    weir.write("pool.yaml", &good(&two, "p", "/"));
+    eventually("the other backend", || client.get("pool.test", "/").unwrap().body == "two");
+    std::fs::remove_file(weir.manifests.join("pool.yaml")).unwrap();
+    eventually("no route", || {
+        let answer = client.get("pool.test", "/").unwrap();
+        answer.status == 404 && answer.headers["x-weir-reason"] == "no_route"
+    });
+}
+
+#[test]
+fn wrong_use_is_told_in_one_line() {
+    let (code, _, error) = weir_fails(&["run", "--manifests", "/does/not/exist"], None);
+    assert_eq!(code, Some(1), "{error}");
+    assert!(error.contains("/does/not/exist"), "{error}");
+    let (code, _, error) = weir_fails(&["run", "--wrong"], None);
+    assert_eq!(code, Some(2), "{error}");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let directory = tempfile::tempdir().unwrap();
+    let args = [
+        "run",
+        "--http",
+        &address,
+        "--admin",
+        "127.0.0.1:0",
+        "--https",
+        "127.0.0.1:0",
+        "--manifests",
+    ];
+    let (code, _, error) = weir_fails(&args, Some(directory.path()));
+    assert_eq!(code, Some(1), "{error}");
+    assert!(error.contains(&address), "{error}");
+}
+
+#[test]
+fn check_says_what_is_wrong_and_where() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("bad.yaml");
+    std::fs::write(&file, "apiVersion: weir.dev/v1alpha1\nkind: BackendPool\nmetadata: { name: bad }\nspec: { backends: [{ weight: 1 }], algorythm: x }\n").unwrap();
+    let (code, out, error) = weir_fails(&["check"], Some(&file));
+    assert_eq!(code, Some(1), "{out}{error}");
+    let all = out + &error;
+    for part in ["bad.yaml", "spec.backends[0]", "exactly one of service and endpoint", "algorythm"]
+    {
+        assert!(all.contains(part), "{part} in {all}");
+    }
+    std::fs::write(&file, "apiVersion: weir.dev/v1alpha1\nkind: BackendPool\nmetadata: { name: good }\nspec: { backends: [{ endpoint: { address: 127.0.0.1, port: 80 } }] }\n").unwrap();
+    let (code, out, error) = weir_fails(&["check"], Some(&file));
+    assert_eq!(code, Some(0), "{out}{error}");
+    let (code, out, error) = weir_fails(&["check", "--cluster"], Some(&file));
+    assert_eq!(code, Some(1), "a loopback address is refused in a cluster: {out}{error}");
+}
