@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::rig::{Backend, Weir, eventually};
+use crate::rig::{Backend, Client, Weir, eventually};
 
 #[test]
 fn a_killed_backend_costs_no_idempotent_request_and_comes_back() {
@@ -26,11 +26,12 @@ fn a_killed_backend_costs_no_idempotent_request_and_comes_back() {
          healthCheck: {{ http: {{}}, interval: 200ms, timeout: 200ms }}\n  backends:\n{list}"
     ));
     let done = AtomicBool::new(false);
+    let http = weir.http;
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..4)
             .map(|_| {
                 scope.spawn(|| {
-                    let mut client = weir.client();
+                    let mut client = Client::connect(http, None);
                     let mut served = 0;
                     while !done.load(Ordering::SeqCst) {
                         let answer = client.get("pool.test", "/").expect("an answer");
