@@ -42,7 +42,7 @@ pub struct RouteId {
 }
 
 /// RouteMatch holds when all its parts hold.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct RouteMatch {
     /// Condition on the normalised path.
     pub path: PathPattern,

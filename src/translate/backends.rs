@@ -1,0 +1,251 @@
+//! Backends: from references to endpoints.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{Node, Service};
+use k8s_openapi::api::discovery::v1::{Endpoint as SliceEndpoint, EndpointSlice};
+
+use super::problems::Problems;
+use super::refused::refusal;
+use super::slices::Slices;
+use super::{Options, grants};
+use crate::api::backend_pool::{Backend as BackendSpec, ServiceRef, StaticEndpoint};
+use crate::api::{ConditionReason, Kind, ObjectKey, Objects};
+use crate::model::{Backend, Endpoint, Readiness, RegionName};
+
+/// Context is what backends are looked up in.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub(super) objects: &'a Objects,
+    pub(super) slices: &'a Slices,
+    pub(super) options: Options,
+    pub(super) pool: &'a ObjectKey,
+}
+
+/// Used is what a pool was made of, so that a change of it finds the pool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Used {
+    pub(super) services: BTreeSet<ObjectKey>,
+    pub(super) secrets: BTreeSet<ObjectKey>,
+    pub(super) nodes: BTreeSet<ObjectKey>,
+    pub(super) other_namespaces: bool,
+}
+
+/// Translates the backends of a pool.
+pub(super) fn translate(
+    context: Context<'_>,
+    specs: &[BackendSpec],
+    used: &mut Used,
+    problems: &mut Problems,
+) -> Vec<Backend> {
+    specs
+        .iter()
+        .enumerate()
+        .filter_map(|(index, spec)| {
+            let field = format!("spec.backends[{index}]");
+            let (origin, is_service, endpoints) = match (&spec.service, &spec.endpoint) {
+                (Some(service), None) => {
+                    let field = format!("{field}.service");
+                    let (origin, endpoints) = of_service(context, service, &field, used, problems);
+                    (origin, true, endpoints)
+                }
+                (None, Some(endpoint)) => {
+                    let field = format!("{field}.endpoint");
+                    let endpoint = of_address(context, endpoint, &field, problems);
+                    ("endpoint".into(), false, endpoint.into_iter().collect())
+                }
+                _ => {
+                    problems.spec(&field, "exactly one of service and endpoint must be set");
+                    return None;
+                }
+            };
+            Some(Backend {
+                origin,
+                is_service,
+                weight: u32::try_from(spec.weight).unwrap_or(0),
+                tier: u8::try_from(spec.tier).unwrap_or(0),
+                endpoints,
+            })
+        })
+        .collect()
+}
+
+fn of_address(
+    context: Context<'_>,
+    spec: &StaticEndpoint,
+    field: &str,
+    problems: &mut Problems,
+) -> Option<Endpoint> {
+    let Ok(address) = spec.address.parse::<IpAddr>() else {
+        problems.spec(
+            &format!("{field}.address"),
+            format_args!("{:?} is not an address: write IPv4 or IPv6", spec.address),
+        );
+        return None;
+    };
+    if let Some(why) = refusal(address, context.options.standalone) {
+        problems.reference(
+            ConditionReason::UnsafeAddress,
+            &format!("{field}.address"),
+            format_args!("{address} is {why}, which is never dialled: use the address of a host"),
+        );
+        return None;
+    }
+    let port = problems.take(&format!("{field}.port"), u16::try_from(spec.port))?;
+    Some(Endpoint {
+        address: SocketAddr::new(address.to_canonical(), port),
+        zone: spec.zone.as_deref().map(Into::into),
+        region: spec.region.as_deref().map(|region| RegionName(region.into())),
+        readiness: Readiness::Ready,
+    })
+}
+
+fn of_service(
+    context: Context<'_>,
+    spec: &ServiceRef,
+    field: &str,
+    used: &mut Used,
+    problems: &mut Problems,
+) -> (Arc<str>, Vec<Endpoint>) {
+    let namespace = spec.namespace.as_ref().unwrap_or(&context.pool.namespace);
+    let key = ObjectKey::new(namespace.clone(), spec.name.clone());
+    let origin: Arc<str> = format!("{key}:{}", spec.port).into();
+    used.services.insert(key.clone());
+    used.other_namespaces |= key.namespace != context.pool.namespace;
+    if !grants::allows(context.objects, context.pool, Kind::Service, &key) {
+        problems.reference(
+            ConditionReason::RefNotPermitted,
+            field,
+            format_args!(
+                "Service {key} is in another namespace: it needs a ReferenceGrant in {namespace} \
+                 from BackendPool in {} to Service",
+                context.pool.namespace
+            ),
+        );
+        return (origin, Vec::new());
+    }
+    let Some(service) = context.objects.services.get(&key) else {
+        problems.reference(
+            ConditionReason::BackendNotFound,
+            field,
+            format_args!("there is no Service {key}"),
+        );
+        return (origin, Vec::new());
+    };
+    let port_name = match port_name(service, spec.port) {
+        Ok(name) => name,
+        Err(why) => {
+            problems.reference(
+                ConditionReason::BackendNotFound,
+                field,
+                format_args!("Service {key} {why}"),
+            );
+            return (origin, Vec::new());
+        }
+    };
+    let mut found = BTreeMap::new();
+    for slice in context.slices.of_service(context.objects, &key) {
+        of_slice(context, slice, port_name, &mut found, used);
+    }
+    let mut refused = Vec::new();
+    found.retain(|address: &SocketAddr, _| {
+        let refusal = refusal(address.ip(), context.options.standalone);
+        refused.extend(refusal.map(|why| format!("{} is {why}", address.ip())));
+        refusal.is_none()
+    });
+    if !refused.is_empty() {
+        problems.reference(
+            ConditionReason::UnsafeAddress,
+            field,
+            format_args!("Service {key}: {}, which is never dialled", refused.join(", ")),
+        );
+    }
+    (origin, found.into_values().collect())
+}
+
+/// Returns the name of the port of that number, which is empty where a Service has one port.
+fn port_name(service: &Service, number: i32) -> Result<&str, String> {
+    let spec = service.spec.as_ref();
+    if spec.and_then(|spec| spec.type_.as_deref()) == Some("ExternalName") {
+        return Err("is of type ExternalName, which has no endpoints: use an endpoint".into());
+    }
+    let ports = spec.and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
+    match ports.iter().find(|port| port.port == number) {
+        Some(port) if port.protocol.as_deref().is_none_or(|protocol| protocol == "TCP") => {
+            Ok(port.name.as_deref().unwrap_or_default())
+        }
+        Some(_) => Err(format!("has port {number}, but not for TCP")),
+        None => {
+            let there: Vec<String> = ports.iter().map(|port| port.port.to_string()).collect();
+            let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
+            Err(format!("has no port {number}; it has {there}"))
+        }
+    }
+}
+
+fn of_slice(
+    context: Context<'_>,
+    slice: &EndpointSlice,
+    port_name: &str,
+    found: &mut BTreeMap<SocketAddr, Endpoint>,
+    used: &mut Used,
+) {
+    if !matches!(slice.address_type.as_str(), "IPv4" | "IPv6") {
+        return;
+    }
+    let port = slice.ports.iter().flatten().find(|port| {
+        port.name.as_deref().unwrap_or_default() == port_name
+            && port.protocol.as_deref().is_none_or(|protocol| protocol == "TCP")
+    });
+    let Some(port) = port.and_then(|port| port.port).and_then(|port| u16::try_from(port).ok())
+    else {
+        return;
+    };
+    for endpoint in &slice.endpoints {
+        let Some(readiness) = readiness(endpoint) else { continue };
+        // All addresses of one endpoint are the same pod: the first counts.
+        let address = endpoint.addresses.first().and_then(|text| text.parse::<IpAddr>().ok());
+        let Some(address) = address else { continue };
+        let address = SocketAddr::new(address.to_canonical(), port);
+        let node = endpoint.node_name.as_ref().and_then(|name| {
+            let key = ObjectKey::new("", name.clone());
+            let node = context.objects.nodes.get(&key);
+            used.nodes.insert(key);
+            node
+        });
+        let zone = endpoint.zone.as_deref().or_else(|| label(node, "topology.kubernetes.io/zone"));
+        let region = label(node, "topology.kubernetes.io/region");
+        let new = Endpoint {
+            address,
+            zone: zone.map(Into::into),
+            region: region.map(|region| RegionName(region.into())),
+            readiness,
+        };
+        found
+            .entry(address)
+            .and_modify(|old| old.readiness = old.readiness.min(readiness))
+            .or_insert(new);
+    }
+}
+
+/// Returns how an endpoint may be used, or nothing where it may not. An absent `ready` is ready,
+/// and an absent `serving` is what `ready` is.
+/// Source: Kubernetes EndpointSlice EndpointConditions.
+fn readiness(endpoint: &SliceEndpoint) -> Option<Readiness> {
+    let conditions = endpoint.conditions.as_ref();
+    let ready = conditions.and_then(|c| c.ready).unwrap_or(true);
+    let serving = conditions.and_then(|c| c.serving).unwrap_or(ready);
+    let terminating = conditions.and_then(|c| c.terminating).unwrap_or(false);
+    match (ready, serving, terminating) {
+        (true, _, false) => Some(Readiness::Ready),
+        // A Service with publishNotReadyAddresses says ready of ending pods as well.
+        (true, _, true) | (false, true, true) => Some(Readiness::Terminating),
+        (false, _, _) => None,
+    }
+}
+
+fn label<'a>(node: Option<&'a Arc<Node>>, name: &str) -> Option<&'a str> {
+    node?.metadata.labels.as_ref()?.get(name).map(String::as_str)
+}

@@ -1,0 +1,206 @@
+//! Certificates: from Secrets to checked pairs of chain and key.
+
+use std::collections::BTreeSet;
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING,
+    EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair,
+};
+use k8s_openapi::api::core::v1::Secret;
+use x509_parser::pem::Pem;
+use x509_parser::prelude::{GeneralName, X509Certificate};
+
+use super::backends::{Context, Used};
+use super::grants;
+use super::problems::Problems;
+use crate::api::backend_pool::PoolTls;
+use crate::api::{ConditionReason, Kind, ObjectKey};
+use crate::model::{Certificate, Hostname, PrivateKey, Route};
+
+/// Translates the certificates of a pool. Each is used only for hostnames of the pool's routes
+/// that it names itself, so that a pool cannot take the names of another.
+pub(super) fn translate(
+    context: Context<'_>,
+    tls: Option<&PoolTls>,
+    routes: &[Route],
+    used: &mut Used,
+    problems: &mut Problems,
+) -> Vec<Certificate> {
+    let Some(tls) = tls else { return Vec::new() };
+    let hosts: BTreeSet<&Hostname> = routes.iter().flat_map(|route| &route.hostnames).collect();
+    let is_default = routes.iter().any(|route| route.hostnames.is_empty());
+    let (mut found, mut covered) = (Vec::new(), BTreeSet::new());
+    let mut broken = false;
+    for (index, reference) in tls.certificate_refs.iter().enumerate() {
+        let field = format!("spec.tls.certificateRefs[{index}]");
+        let namespace = reference.namespace.as_ref().unwrap_or(&context.pool.namespace);
+        let key = ObjectKey::new(namespace.clone(), reference.name.clone());
+        match load(context, &key, used) {
+            Ok(pair) => {
+                let own = pair.names.iter().filter(|_| is_default).cloned();
+                let declared = hosts.iter().filter(|host| pair.covers(host)).map(|h| (*h).clone());
+                let names: BTreeSet<Hostname> = own.chain(declared).collect();
+                covered.extend(hosts.iter().copied().filter(|host| pair.covers(host)));
+                found.push(Certificate {
+                    origin: key.to_string().into(),
+                    names: names.into_iter().collect(),
+                    is_default,
+                    not_after: pair.not_after,
+                    chain_pem: pair.chain.into(),
+                    key: PrivateKey::new(&pair.key),
+                });
+            }
+            Err((reason, why)) => {
+                broken = true;
+                problems.reference(reason, &field, why);
+            }
+        }
+    }
+    let missing: Vec<&str> =
+        hosts.iter().filter(|h| !covered.contains(*h)).map(|h| h.as_str()).collect();
+    if !missing.is_empty() && !broken {
+        problems.reference(
+            ConditionReason::InvalidCertificateRef,
+            "spec.tls.certificateRefs",
+            format_args!("no certificate is for {}", missing.join(", ")),
+        );
+    }
+    found
+}
+
+struct Pair {
+    names: Vec<Hostname>,
+    not_after: i64,
+    chain: String,
+    key: String,
+}
+
+impl Pair {
+    /// Returns whether the certificate is for a host; its `*` stands for one label.
+    /// Source: RFC 6125 §6.4.3.
+    fn covers(&self, host: &Hostname) -> bool {
+        self.names.iter().any(|name| {
+            name == host
+                || (host.wildcard_suffix().is_none()
+                    && name.wildcard_suffix().is_some_and(|suffix| {
+                        host.as_str()
+                            .strip_suffix(suffix)
+                            .is_some_and(|label| !label.is_empty() && !label.contains('.'))
+                    }))
+        })
+    }
+}
+
+type Refused = (ConditionReason, String);
+
+fn load(context: Context<'_>, key: &ObjectKey, used: &mut Used) -> Result<Pair, Refused> {
+    used.other_namespaces |= key.namespace != context.pool.namespace;
+    if !grants::allows(context.objects, context.pool, Kind::Secret, key) {
+        return Err((
+            ConditionReason::RefNotPermitted,
+            format!(
+                "Secret {key} is in another namespace: it needs a ReferenceGrant in {} from \
+                 BackendPool in {} to Secret",
+                key.namespace, context.pool.namespace
+            ),
+        ));
+    }
+    used.secrets.insert(key.clone());
+    let refused = |why: String| (ConditionReason::InvalidCertificateRef, why);
+    let secret = context
+        .objects
+        .secrets
+        .get(key)
+        .ok_or_else(|| refused(format!("there is no Secret {key}")))?;
+    parse(secret).map_err(|why| refused(format!("Secret {key}: {why}")))
+}
+
+fn parse(secret: &Secret) -> Result<Pair, String> {
+    let kind = secret.type_.as_deref().unwrap_or("Opaque");
+    if kind != "kubernetes.io/tls" {
+        return Err(format!("is of type {kind}, not kubernetes.io/tls"));
+    }
+    let text = |name: &str| {
+        let bytes = secret.data.as_ref().and_then(|data| data.get(name));
+        let bytes = bytes.ok_or_else(|| format!("has no {name}"))?;
+        String::from_utf8(bytes.0.clone()).map_err(|_| format!("{name} is not PEM text"))
+    };
+    let (chain, key) = (text("tls.crt")?, text("tls.key")?);
+    let blocks: Vec<Pem> = Pem::iter_from_buffer(chain.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("tls.crt is not PEM: {error}"))?;
+    let leaf = blocks.first().ok_or("tls.crt holds no PEM block")?;
+    if let Some(other) = blocks.iter().find(|block| block.label != "CERTIFICATE") {
+        return Err(format!("tls.crt holds a block {:?}, not CERTIFICATE", other.label));
+    }
+    let mut certificates = Vec::new();
+    for (index, block) in blocks.iter().enumerate() {
+        let certificate = block
+            .parse_x509()
+            .map_err(|error| format!("certificate {} of tls.crt: {error}", index + 1))?;
+        certificates.push(certificate);
+    }
+    drop(certificates);
+    let certificate = leaf.parse_x509().map_err(|error| error.to_string())?;
+    let public = certificate.public_key().subject_public_key.data.as_ref();
+    if public_key_of(&key)? != public {
+        return Err("tls.key is not the key of the first certificate in tls.crt".into());
+    }
+    let names = names_of(&certificate);
+    let not_after = certificate.validity().not_after.timestamp();
+    Ok(Pair { names, not_after, chain, key })
+}
+
+fn names_of(certificate: &X509Certificate<'_>) -> Vec<Hostname> {
+    let extension = certificate.subject_alternative_name().ok().flatten();
+    let mut names: Vec<Hostname> = extension
+        .iter()
+        .flat_map(|extension| &extension.value.general_names)
+        .filter_map(|name| match name {
+            GeneralName::DNSName(name) => Hostname::parse(name).ok(),
+            _ => None,
+        })
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Returns the public key of a private key, as a certificate holds it.
+fn public_key_of(pem: &str) -> Result<Vec<u8>, String> {
+    let blocks: Vec<Pem> = Pem::iter_from_buffer(pem.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(|_| "tls.key is not PEM".to_owned())?;
+    let block = blocks
+        .iter()
+        .find(|block| block.label.ends_with("PRIVATE KEY"))
+        .ok_or("tls.key holds no PRIVATE KEY")?;
+    let der = block.contents.as_slice();
+    let curves = [
+        &ECDSA_P256_SHA256_ASN1_SIGNING,
+        &ECDSA_P384_SHA384_ASN1_SIGNING,
+        &ECDSA_P521_SHA512_ASN1_SIGNING,
+    ];
+    let elliptic = curves.iter().find_map(|curve| {
+        EcdsaKeyPair::from_pkcs8(curve, der)
+            .or_else(|_| EcdsaKeyPair::from_private_key_der(curve, der))
+            .ok()
+            .map(|pair| pair.public_key().as_ref().to_vec())
+    });
+    let rsa = || {
+        RsaKeyPair::from_pkcs8(der)
+            .or_else(|_| RsaKeyPair::from_der(der))
+            .ok()
+            .map(|pair| pair.public_key().as_ref().to_vec())
+    };
+    let edwards = || {
+        Ed25519KeyPair::from_pkcs8_maybe_unchecked(der)
+            .ok()
+            .map(|pair| pair.public_key().as_ref().to_vec())
+    };
+    elliptic.or_else(rsa).or_else(edwards).ok_or_else(|| {
+        "tls.key is no usable key: use RSA of 2048 to 8192 bits, ECDSA P-256, P-384 or P-521, \
+         or Ed25519, not encrypted"
+            .to_owned()
+    })
+}

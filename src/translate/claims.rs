@@ -1,0 +1,115 @@
+//! Who serves a request that several pools claim: the older.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::api::ObjectKey;
+use crate::model::{Hostname, Route, RouteId, RouteMatch};
+
+type Claim = (Option<Hostname>, RouteMatch);
+
+/// Claims knows who claims which (host, match).
+#[derive(Clone, Debug, Default)]
+pub(super) struct Claims {
+    claimants: BTreeMap<Claim, BTreeSet<RouteId>>,
+}
+
+fn claims_of(route: &Route) -> impl Iterator<Item = Claim> {
+    let hosts: Vec<Option<Hostname>> = if route.hostnames.is_empty() {
+        vec![None]
+    } else {
+        route.hostnames.iter().cloned().map(Some).collect()
+    };
+    hosts
+        .into_iter()
+        .flat_map(|host| route.matches.iter().map(move |rule| (host.clone(), rule.clone())))
+}
+
+impl Claims {
+    /// Adds the claims of routes; returns the pools that claim some of the same.
+    pub(super) fn add(&mut self, routes: &[Route]) -> BTreeSet<ObjectKey> {
+        let mut others = BTreeSet::new();
+        for route in routes {
+            for claim in claims_of(route) {
+                let claimants = self.claimants.entry(claim).or_default();
+                note_others(claimants, route, &mut others);
+                claimants.insert(route.id.clone());
+            }
+        }
+        others
+    }
+
+    /// Removes the claims of routes; returns the pools that claim some of the same.
+    pub(super) fn remove(&mut self, routes: &[Route]) -> BTreeSet<ObjectKey> {
+        let mut others = BTreeSet::new();
+        for route in routes {
+            for claim in claims_of(route) {
+                let Some(claimants) = self.claimants.get_mut(&claim) else { continue };
+                claimants.remove(&route.id);
+                note_others(claimants, route, &mut others);
+                if claimants.is_empty() {
+                    self.claimants.remove(&claim);
+                }
+            }
+        }
+        others
+    }
+
+    /// Returns what a pool may serve of its routes, and why not the rest.
+    pub(super) fn judge(&self, routes: &[Route]) -> (Arc<[Route]>, Vec<String>) {
+        let (mut accepted, mut lost) = (Vec::new(), Vec::new());
+        for route in routes {
+            let mut kept: BTreeMap<Option<Hostname>, Vec<RouteMatch>> = BTreeMap::new();
+            let before = lost.len();
+            for (host, rule) in claims_of(route) {
+                let claim = (host, rule);
+                let winner = self.claimants.get(&claim).and_then(BTreeSet::first);
+                let (host, rule) = claim;
+                match winner {
+                    Some(winner) if winner.object != route.id.object => lost.push(format!(
+                        "spec.routes[{}]: {} is already served by the older pool {}",
+                        route.id.position,
+                        describe(host.as_ref(), &rule),
+                        winner.object
+                    )),
+                    _ => kept.entry(host).or_default().push(rule),
+                }
+            }
+            if lost.len() == before {
+                accepted.push(route.clone());
+                continue;
+            }
+            accepted.extend(kept.into_iter().map(|(host, matches)| Route {
+                hostnames: host.into_iter().collect(),
+                matches,
+                ..route.clone()
+            }));
+        }
+        (accepted.into(), lost)
+    }
+}
+
+fn note_others(claimants: &BTreeSet<RouteId>, route: &Route, others: &mut BTreeSet<ObjectKey>) {
+    others.extend(
+        claimants
+            .iter()
+            .filter(|id| id.object != route.id.object)
+            .map(|id| ObjectKey::new(id.object.namespace(), id.object.name())),
+    );
+}
+
+fn describe(host: Option<&Hostname>, rule: &RouteMatch) -> String {
+    use crate::model::PathPattern::{Exact, Prefix, Regex};
+    let path = match &rule.path {
+        Exact(path) => format!("path {path}"),
+        Prefix(path) => format!("path prefix {path}"),
+        Regex(path) => format!("path expression {}", path.as_str()),
+    };
+    let more = rule.headers.len() + rule.query.len() + rule.cookies.len();
+    let more = if more > 0 { " with the same conditions" } else { "" };
+    let method = rule.method.as_deref().map(|m| format!("{m} ")).unwrap_or_default();
+    match host {
+        Some(host) => format!("{method}{path}{more} of host {host}"),
+        None => format!("{method}{path}{more} of any host"),
+    }
+}

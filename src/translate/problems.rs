@@ -1,0 +1,38 @@
+//! What is wrong with a pool.
+
+use crate::api::ConditionReason;
+
+/// Problems collects what is wrong with a pool, in the order it was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Problems {
+    /// Parts of the spec that are not valid: field, and what is wrong and right.
+    pub(super) spec: Vec<String>,
+    /// References that lead nowhere.
+    pub(super) refs: Vec<(ConditionReason, String)>,
+}
+
+impl Problems {
+    /// Notes an invalid field.
+    pub(super) fn spec(&mut self, field: &str, what: impl std::fmt::Display) {
+        self.spec.push(format!("{field}: {what}"));
+    }
+
+    /// Notes a reference that leads nowhere.
+    pub(super) fn reference(
+        &mut self,
+        reason: ConditionReason,
+        field: &str,
+        what: impl std::fmt::Display,
+    ) {
+        self.refs.push((reason, format!("{field}: {what}")));
+    }
+
+    /// Takes a value, or notes why there is none.
+    pub(super) fn take<T, E: std::fmt::Display>(
+        &mut self,
+        field: &str,
+        value: Result<T, E>,
+    ) -> Option<T> {
+        value.map_err(|error| self.spec(field, error)).ok()
+    }
+}

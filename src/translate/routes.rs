@@ -1,0 +1,154 @@
+//! Routes: from what was declared to checked matches.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::problems::Problems;
+use crate::api::backend_pool::{
+    HeaderMatch, PathMatch, PathMatchType, Route as RouteSpec, RouteMatch as MatchSpec,
+    ValueMatchType,
+};
+use crate::model::{
+    HeaderName, Hostname, InvalidName, PathPattern, Pattern, PoolName, Route, RouteId, RouteMatch,
+    ValueMatch, ValuePattern,
+};
+
+/// Time for one try where the route says nothing.
+const BACKEND_REQUEST: Duration = Duration::from_secs(60);
+
+/// Translates the routes of a pool; a route with anything wrong in it is left out whole, so that
+/// it never matches more than it says.
+pub(super) fn translate(
+    specs: &[RouteSpec],
+    pool: &PoolName,
+    created: i64,
+    problems: &mut Problems,
+) -> Vec<Route> {
+    let mut names = BTreeSet::new();
+    specs
+        .iter()
+        .enumerate()
+        .filter_map(|(index, spec)| {
+            let field = format!("spec.routes[{index}]");
+            let position = u32::try_from(index).unwrap_or(u32::MAX);
+            let name = spec.name.clone().unwrap_or_else(|| position.to_string());
+            if !names.insert(name.clone()) {
+                problems.spec(&format!("{field}.name"), format_args!("{name:?} is used twice"));
+                return None;
+            }
+            let id = RouteId { created, object: pool.clone(), position, name: name.into() };
+            route(spec, id, &field, problems)
+        })
+        .collect()
+}
+
+fn route(spec: &RouteSpec, id: RouteId, field: &str, problems: &mut Problems) -> Option<Route> {
+    let before = problems.spec.len();
+    let hostnames = spec
+        .hostnames
+        .iter()
+        .flatten()
+        .enumerate()
+        .filter_map(|(index, name)| {
+            problems.take(&format!("{field}.hostnames[{index}]"), Hostname::parse(name))
+        })
+        .collect::<BTreeSet<_>>();
+    let everything = [MatchSpec::default()];
+    let matches = spec.matches.as_deref().unwrap_or(&everything);
+    let matches = matches
+        .iter()
+        .enumerate()
+        .filter_map(|(index, spec)| {
+            let field = format!("{field}.matches[{index}]");
+            request_match(spec, &field, problems)
+        })
+        .collect();
+    let timeouts = spec.timeouts.as_ref();
+    let mut duration = |name: &str, value: Option<&crate::api::DurationString>| {
+        let field = format!("{field}.timeouts.{name}");
+        value.and_then(|value| problems.take(&field, value.parse()))
+    };
+    let request = duration("request", timeouts.and_then(|t| t.request.as_ref()));
+    let backend = duration("backendRequest", timeouts.and_then(|t| t.backend_request.as_ref()));
+    let limit = |time: Duration| (!time.is_zero()).then_some(time);
+    (problems.spec.len() == before).then(|| Route {
+        pool: id.object.clone(),
+        id,
+        hostnames: hostnames.into_iter().collect(),
+        matches,
+        request_timeout: request.and_then(limit),
+        backend_request_timeout: limit(backend.unwrap_or(BACKEND_REQUEST)),
+    })
+}
+
+fn request_match(spec: &MatchSpec, field: &str, problems: &mut Problems) -> Option<RouteMatch> {
+    let path = match &spec.path {
+        None => Some(PathPattern::Prefix("/".into())),
+        Some(path) => problems.take(&format!("{field}.path.value"), path_pattern(path)),
+    };
+    let mut list = |name: &str, specs: Option<&Vec<HeaderMatch>>| {
+        let specs = specs.map(Vec::as_slice).unwrap_or_default();
+        let mut values = Vec::new();
+        for (index, spec) in specs.iter().enumerate() {
+            let field = format!("{field}.{name}[{index}]");
+            if let Some(value) = problems.take(&format!("{field}.value"), value_pattern(spec)) {
+                values.push((field, spec.name.clone(), value));
+            }
+        }
+        values
+    };
+    let headers = list("headers", spec.headers.as_ref());
+    let query = list("queryParams", spec.query_params.as_ref());
+    let cookies = list("cookies", spec.cookies.as_ref());
+    let plain = |values: Vec<(String, String, ValuePattern)>| {
+        let mut values: Vec<_> = values
+            .into_iter()
+            .map(|(_, name, value)| ValueMatch { name: name.as_str().into(), value })
+            .collect();
+        values.sort();
+        values
+    };
+    let mut header_matches = Vec::new();
+    for (field, name, value) in headers {
+        if let Some(name) = problems.take(&format!("{field}.name"), HeaderName::parse(&name)) {
+            header_matches.push(ValueMatch { name, value });
+        }
+    }
+    header_matches.sort();
+    Some(RouteMatch {
+        path: path?,
+        method: spec.method.as_deref().map(Into::into),
+        headers: header_matches,
+        query: plain(query),
+        cookies: plain(cookies),
+    })
+}
+
+fn path_pattern(spec: &PathMatch) -> Result<PathPattern, InvalidName> {
+    let plain = || {
+        let bad = !spec.value.starts_with('/') || spec.value.contains(['?', '#']);
+        if bad {
+            return Err(InvalidName {
+                what: "path",
+                value: spec.value.chars().take(64).collect(),
+                expected: "start with / and leave the query to queryParams",
+            });
+        }
+        Ok(spec.value.as_str())
+    };
+    Ok(match spec.kind {
+        PathMatchType::Exact => PathPattern::Exact(plain()?.into()),
+        PathMatchType::PathPrefix => {
+            let value = plain()?.trim_end_matches('/');
+            PathPattern::Prefix(if value.is_empty() { "/" } else { value }.into())
+        }
+        PathMatchType::RegularExpression => PathPattern::Regex(Pattern::parse(&spec.value)?),
+    })
+}
+
+fn value_pattern(spec: &HeaderMatch) -> Result<ValuePattern, InvalidName> {
+    Ok(match spec.kind {
+        ValueMatchType::Exact => ValuePattern::Exact(spec.value.as_str().into()),
+        ValueMatchType::RegularExpression => ValuePattern::Regex(Pattern::parse(&spec.value)?),
+    })
+}
