@@ -38,7 +38,7 @@ deny: ## Check licences and sources of dependencies (needs cargo-deny)
 
 generate: ## Write anew what is generated from the code
 	hack/tools/build >/dev/null
-	WEIR_REQUIRE_HELM=1 WEIR_GENERATE=1 cargo test --locked --test generated --test chart
+	WEIR_REQUIRE_HELM=1 WEIR_GENERATE=1 cargo test --locked --test generated --test chart -- --nocapture
 
 golden: ## Write the golden files anew; then read the difference
 	WEIR_GOLDEN=1 cargo test --locked --test golden

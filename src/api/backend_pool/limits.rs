@@ -20,7 +20,8 @@ pub struct Retry {
 
     /// What is tried again: `connect-failure` (no connection), `reset` (closed before the head of
     /// an answer), `timeout` (the route's `backendRequest` passed), or a status code from 500 to
-    /// 599. Default is connect-failure and reset.
+    /// 599. Write the key as `"on"`, in quotes: kubectl takes a bare `on` for the word true.
+    /// Default is connect-failure and reset.
     #[serde(default = "retry_on")]
     #[schemars(
         length(min = 1, max = 16),
