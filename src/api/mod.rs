@@ -9,6 +9,7 @@ mod duration;
 mod objects;
 mod reference_grant;
 mod updates;
+pub mod validate;
 
 pub use backend_pool::BackendPool;
 pub use crds::{backend_pool_crd, crds_yaml};

@@ -1,0 +1,226 @@
+//! The objects of one text, each with its verdict.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::{Node, Secret, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::decode::{decode, names, unread_fields};
+use super::hint::closest;
+use super::locate::Map;
+use super::pool::PoolSchema;
+use super::problem::{FieldPath, Problem, Segment, shortened};
+use super::text::{Format, SyntaxError, parse, text};
+use crate::api::{Kind, Object, ObjectKey};
+
+/// Document is one object of a text.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// What it says it is, for people: `BackendPool shop/cart`.
+    pub name: String,
+    /// Kind and key, as far as it says them.
+    pub identity: Option<(Kind, ObjectKey)>,
+    /// What became of it.
+    pub verdict: Verdict,
+}
+
+/// Verdict says what became of a document.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// An object that Weir reads, and what of it is left unread.
+    Read(Object, Vec<Problem>),
+    /// An object that the API server would refuse, and why.
+    Refused(Vec<Problem>),
+    /// An object of a kind that Weir does not read.
+    Unread,
+}
+
+/// Reads the objects of one file, lists expanded, in their order.
+///
+/// # Errors
+/// Where the text as a whole cannot be read. A single wrong object is a verdict, not an error.
+pub fn read(
+    bytes: &[u8],
+    format: Format,
+    schema: &PoolSchema,
+) -> Result<Vec<Document>, SyntaxError> {
+    let text = text(bytes)?;
+    let mut found = Vec::new();
+    for (position, value) in parse(text, format)?.into_iter().enumerate() {
+        expand(value, position, schema, &mut found);
+    }
+    let mut map = None;
+    for (position, front, document) in &mut found {
+        let (Verdict::Read(_, problems) | Verdict::Refused(problems)) = &mut document.verdict
+        else {
+            continue;
+        };
+        for problem in problems {
+            let map = map.get_or_insert_with(|| Map::read(text));
+            let path = problem.path.below(front);
+            problem.place = map.as_ref().and_then(|map| map.place(*position, &path));
+        }
+    }
+    Ok(found.into_iter().map(|(_, _, document)| document).collect())
+}
+
+type Found = (usize, FieldPath, Document);
+
+/// Takes a list apart. A list in a list is no object.
+fn expand(value: Value, position: usize, schema: &PoolSchema, found: &mut Vec<Found>) {
+    let kind = value.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let version = value.get("apiVersion").cloned();
+    let is_list = kind.ends_with("List") && value.get("items").is_some_and(Value::is_array);
+    let items = match value {
+        Value::Object(mut fields) if is_list => fields.remove("items"),
+        other => {
+            found.push((position, FieldPath::default(), judge(other, position, schema)));
+            return;
+        }
+    };
+    let Some(Value::Array(items)) = items else { return };
+    for (index, mut item) in items.into_iter().enumerate() {
+        let of_items = kind.strip_suffix("List").filter(|kind| !kind.is_empty());
+        if let (Some(fields), Some(kind)) = (item.as_object_mut(), of_items) {
+            fields.entry("kind").or_insert_with(|| kind.into());
+            if let Some(version) = &version {
+                fields.entry("apiVersion").or_insert_with(|| version.clone());
+            }
+        }
+        let front = FieldPath(vec![Segment::Field("items".to_owned()), Segment::Index(index)]);
+        found.push((position, front, judge(item, position, schema)));
+    }
+}
+
+fn judge(value: Value, position: usize, schema: &PoolSchema) -> Document {
+    let field = |pointer: &str| {
+        let text = value.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
+        text.map(shortened)
+    };
+    let what = field("/kind").unwrap_or_else(|| format!("document {}", position + 1));
+    let kind = match kind_of(&value) {
+        Ok(Some(kind)) => kind,
+        Ok(None) => {
+            let name = field("/metadata/name").map(|name| format!(" {name}")).unwrap_or_default();
+            let name = format!("{what}{name}");
+            return Document { name, identity: None, verdict: Verdict::Unread };
+        }
+        Err(problem) => {
+            return Document {
+                name: what,
+                identity: None,
+                verdict: Verdict::Refused(vec![problem]),
+            };
+        }
+    };
+    let key = field("/metadata/name").map(|name| match kind {
+        Kind::Node => ObjectKey::new("", name),
+        _ => ObjectKey::new(
+            field("/metadata/namespace").unwrap_or_else(|| "default".to_owned()),
+            name,
+        ),
+    });
+    let name = key.as_ref().map_or_else(|| what, |key| format!("{kind} {key}"));
+    let identity = key.clone().map(|key| (kind, key));
+    let verdict = match of_kind(kind, value, key, schema) {
+        Ok((object, notes)) => Verdict::Read(object, notes),
+        Err(problems) => Verdict::Refused(problems),
+    };
+    Document { name, identity, verdict }
+}
+
+const KINDS: [(Kind, &str, &[&str]); 6] = [
+    (Kind::BackendPool, "weir.dev", &["v1alpha1"]),
+    (Kind::EndpointSlice, "discovery.k8s.io", &["v1"]),
+    (Kind::Node, "", &["v1"]),
+    (Kind::ReferenceGrant, "gateway.networking.k8s.io", &["v1beta1", "v1"]),
+    (Kind::Secret, "", &["v1"]),
+    (Kind::Service, "", &["v1"]),
+];
+
+/// Returns which of the kinds that Weir reads a value is of, if it is of any.
+fn kind_of(value: &Value) -> Result<Option<Kind>, Problem> {
+    let Value::Object(fields) = value else {
+        return Err(Problem::at(&[], "must be a mapping with apiVersion, kind and metadata"));
+    };
+    let text = |name: &str| match fields.get(name) {
+        Some(Value::String(text)) if !text.is_empty() => Ok(text.as_str()),
+        Some(Value::Null) | None => Err(Problem::at(&[name], "is required: every object says it")),
+        Some(other) => {
+            let other = shortened(&other.to_string());
+            Err(Problem::at(&[name], format!("must be a string, not {other}")))
+        }
+    };
+    let (version, name) = (text("apiVersion")?, text("kind")?);
+    let (group, revision) = version.split_once('/').unwrap_or(("", version));
+    let known = KINDS.iter().find(|(kind, of, _)| kind.as_str() == name && *of == group);
+    match known {
+        Some((kind, _, revisions)) if revisions.contains(&revision) => Ok(Some(*kind)),
+        Some((_, "", revisions)) => Err(wrong_version(version, &revisions.join(" or "))),
+        Some((_, group, revisions)) => {
+            Err(wrong_version(version, &format!("{group}/{}", revisions.join(" or "))))
+        }
+        None if name == "BackendPool" => Err(wrong_version(version, "weir.dev/v1alpha1")),
+        None if group == "weir.dev" => {
+            let hint = closest(name, ["BackendPool"].into_iter());
+            let hint =
+                hint.map_or("weir.dev has the kind BackendPool", |_| "did you mean BackendPool?");
+            Err(Problem::at(&["kind"], format!("unknown kind {:?}: {hint}", shortened(name))))
+        }
+        None => Ok(None),
+    }
+}
+
+fn wrong_version(version: &str, right: &str) -> Problem {
+    Problem::at(&["apiVersion"], format!("must be {right}, not {:?}", shortened(version)))
+}
+
+type Typed = Result<(Object, Vec<Problem>), Vec<Problem>>;
+
+fn of_kind(kind: Kind, mut value: Value, key: Option<ObjectKey>, schema: &PoolSchema) -> Typed {
+    let problems = names(&value, kind != Kind::Node);
+    if kind != Kind::BackendPool && !problems.is_empty() {
+        return Err(problems);
+    }
+    if let (Some(ObjectKey { namespace, .. }), Some(Value::Object(metadata))) =
+        (key, value.get_mut("metadata"))
+        && kind != Kind::Node
+        && metadata.get("namespace").is_none_or(|n| n.is_null() || n == "")
+    {
+        metadata.insert("namespace".to_owned(), Value::String(namespace));
+    }
+    match kind {
+        Kind::BackendPool => {
+            let pool = schema.validate(value)?;
+            Ok((Object::BackendPool(Arc::new(pool)), Vec::new()))
+        }
+        Kind::EndpointSlice => typed::<EndpointSlice>(value, Object::EndpointSlice),
+        Kind::Node => typed::<Node>(value, Object::Node),
+        Kind::ReferenceGrant => {
+            if let Some(version) = value.get_mut("apiVersion") {
+                *version = "gateway.networking.k8s.io/v1beta1".into();
+            }
+            typed(value, Object::ReferenceGrant)
+        }
+        Kind::Secret => typed::<Secret>(value, |secret| {
+            let mut secret = Arc::unwrap_or_clone(secret);
+            let texts = secret.string_data.take().into_iter().flatten();
+            let mut texts =
+                texts.map(|(k, v)| (k, k8s_openapi::ByteString(v.into_bytes()))).peekable();
+            if texts.peek().is_some() {
+                secret.data.get_or_insert_default().extend(texts);
+            }
+            Object::Secret(Arc::new(secret))
+        }),
+        Kind::Service => typed::<Service>(value, Object::Service),
+    }
+}
+
+fn typed<T: DeserializeOwned + Serialize>(value: Value, wrap: impl Fn(Arc<T>) -> Object) -> Typed {
+    let typed: T = decode(value.clone()).map_err(|problem| vec![problem])?;
+    let notes = unread_fields(&value, &typed);
+    Ok((wrap(Arc::new(typed)), notes))
+}

@@ -1,0 +1,102 @@
+//! BackendPool against its CRD.
+
+use kube_cel::{CompiledSchema, Validator, compile_schema};
+use serde_json::Value;
+
+use super::decode::{decode, names};
+use super::defaults::complete;
+use super::problem::{FieldPath, Findings, Problem, Segment};
+use super::schema::{Schema, Shape, unknown};
+use crate::api::{BackendPool, backend_pool_crd};
+
+/// PoolSchema is the CRD of BackendPool, ready to validate.
+#[derive(Debug)]
+pub struct PoolSchema {
+    structure: Schema,
+    rules: CompiledSchema,
+    evaluator: Validator,
+}
+
+/// Says why the generated CRD cannot be used, which would be a bug in its types.
+#[derive(Debug, thiserror::Error)]
+#[error("the CRD of BackendPool cannot be used: {0}")]
+pub struct UnusableSchema(String);
+
+impl PoolSchema {
+    /// Compiles the generated CRD.
+    ///
+    /// # Errors
+    /// Where it holds something that is not known here, which would be a bug in its types.
+    pub fn new() -> Result<Self, UnusableSchema> {
+        let crd = serde_json::to_value(backend_pool_crd());
+        let crd = crd.map_err(|error| UnusableSchema(error.to_string()))?;
+        let schema = crd.pointer("/spec/versions/0/schema/openAPIV3Schema");
+        let schema = schema.ok_or_else(|| UnusableSchema("it has no schema".to_owned()))?;
+        let rules = compile_schema(schema);
+        if rules.has_errors() {
+            return Err(UnusableSchema(format!("{:?}", rules.compilation_errors())));
+        }
+        let structure = Schema::parse(schema).map_err(UnusableSchema)?;
+        Ok(Self { structure, rules, evaluator: Validator::new() })
+    }
+
+    /// Validates one object of kind BackendPool, and returns it with its defaults.
+    ///
+    /// The status is left out, as the API server does on every write but its own.
+    ///
+    /// # Errors
+    /// Where the API server would refuse the object: each problem with its field.
+    pub fn validate(&self, mut object: Value) -> Result<BackendPool, Vec<Problem>> {
+        if let Some(fields) = object.as_object_mut() {
+            fields.remove("status");
+        }
+        complete(&mut object, &self.structure);
+        let mut problems = names(&object, true);
+        problems.extend(self.check_structure(&object));
+        if problems.is_empty() {
+            problems = self.check_rules(&object);
+        }
+        if problems.is_empty() {
+            decode(object).map_err(|problem| vec![problem])
+        } else {
+            Err(problems)
+        }
+    }
+
+    fn check_structure(&self, object: &Value) -> Vec<Problem> {
+        let mut findings = Findings::default();
+        let (Value::Object(fields), Shape::Object { properties, .. }) =
+            (object, &self.structure.shape)
+        else {
+            self.structure.check(object, &mut findings);
+            return findings.into_problems();
+        };
+        for (name, value) in fields {
+            findings.within(Segment::Field(name.clone()), |findings| match properties.get(name) {
+                Some(property) => property.check(value, findings),
+                None if ["apiVersion", "kind", "metadata"].contains(&name.as_str()) => {}
+                None => findings.add(unknown(name, ["metadata", "spec"].into_iter())),
+            });
+        }
+        if !fields.contains_key("spec") {
+            findings.within(Segment::Field("spec".to_owned()), |findings| {
+                findings.add("is required: it declares the backends");
+            });
+        }
+        findings.into_problems()
+    }
+
+    fn check_rules(&self, object: &Value) -> Vec<Problem> {
+        let Err(errors) = self.evaluator.validate_compiled(&self.rules, object, None) else {
+            return Vec::new();
+        };
+        let mut problems: Vec<Problem> = errors
+            .into_vec()
+            .into_iter()
+            .map(|error| Problem::new(FieldPath::parse(&error.field_path), error.message))
+            .collect();
+        problems.sort_by_cached_key(|problem| problem.path.to_string());
+        problems.truncate(32);
+        problems
+    }
+}

@@ -1,0 +1,151 @@
+//! What is wrong with a manifest, and where.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use super::text::Place;
+
+/// Most problems that are reported of one object; the reader fixes these first.
+const MAX_PROBLEMS: usize = 32;
+
+/// Segment is one step from an object to a part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Segment {
+    /// A field of a mapping.
+    Field(String),
+    /// An item of a list.
+    Index(usize),
+}
+
+/// FieldPath is the way from an object to a part of it: `spec.backends[1].endpoint.port`.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct FieldPath(pub Vec<Segment>);
+
+impl FieldPath {
+    /// Makes a path of field names.
+    pub fn of(fields: &[&str]) -> Self {
+        Self(fields.iter().map(|field| Segment::Field((*field).to_owned())).collect())
+    }
+
+    /// Parses what the path writes as text; field names hold no dot and no bracket.
+    pub fn parse(text: &str) -> Self {
+        let parts = text.split(['.', '[']).filter(|part| !part.is_empty());
+        Self(
+            parts
+                .map(|part| match part.strip_suffix(']').map(str::parse) {
+                    Some(Ok(index)) => Segment::Index(index),
+                    _ => Segment::Field(part.to_owned()),
+                })
+                .collect(),
+        )
+    }
+
+    /// Returns the path with another in front of it.
+    pub fn below(&self, front: &Self) -> Self {
+        Self(front.0.iter().chain(&self.0).cloned().collect())
+    }
+}
+
+impl fmt::Display for FieldPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, segment) in self.0.iter().enumerate() {
+            match segment {
+                Segment::Index(index) => write!(f, "[{index}]")?,
+                Segment::Field(name) if is_plain(name) => {
+                    write!(f, "{}{name}", if position == 0 { "" } else { "." })?;
+                }
+                Segment::Field(name) => write!(f, "[{:?}]", shortened(name))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_plain(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 64
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+}
+
+/// Returns a text that is short enough for a message.
+pub(super) fn shortened(text: &str) -> String {
+    let mut short: String = text.chars().take(64).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+impl Serialize for FieldPath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Problem is one thing that is wrong with an object, and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Where in the object.
+    pub path: FieldPath,
+    /// What is wrong, and what would be right.
+    pub message: String,
+    /// Where in the text, if the object was read from one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
+
+impl Problem {
+    /// Makes a problem of the part of an object.
+    pub fn new(path: FieldPath, message: impl Into<String>) -> Self {
+        Self { path, message: message.into(), place: None }
+    }
+
+    /// Makes a problem at a path of field names.
+    pub fn at(fields: &[&str], message: impl Into<String>) -> Self {
+        Self::new(FieldPath::of(fields), message)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.0.is_empty() {
+            f.write_str(&self.message)
+        } else {
+            write!(f, "{}: {}", self.path, self.message)
+        }
+    }
+}
+
+/// Collects problems up to a bound, with the path that a walk is at.
+#[derive(Default)]
+pub(super) struct Findings {
+    path: Vec<Segment>,
+    problems: Vec<Problem>,
+}
+
+impl Findings {
+    /// Notes a problem at the present path.
+    pub(super) fn add(&mut self, message: impl Into<String>) {
+        if !self.is_full() {
+            self.problems.push(Problem::new(FieldPath(self.path.clone()), message));
+        }
+    }
+
+    /// Returns whether nothing more is noted.
+    pub(super) fn is_full(&self) -> bool {
+        self.problems.len() >= MAX_PROBLEMS
+    }
+
+    /// Walks one step down.
+    pub(super) fn within(&mut self, segment: Segment, walk: impl FnOnce(&mut Self)) {
+        self.path.push(segment);
+        walk(self);
+        self.path.pop();
+    }
+
+    /// Returns what was found.
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        self.problems
+    }
+}

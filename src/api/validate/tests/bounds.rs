@@ -1,0 +1,109 @@
+//! Garbage, and more than enough of it.
+
+use super::*;
+use proptest::prelude::*;
+
+fn read_bytes(bytes: &[u8], format: Format) -> Result<Vec<Document>, SyntaxError> {
+    read(bytes, format, &PoolSchema::new().unwrap())
+}
+
+#[test]
+fn a_mebibyte_of_garbage_is_refused_with_a_short_message() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let noise: Vec<u8> = (0..1 << 20).map(|_| random.u8(..)).collect();
+    let ascii: Vec<u8> = (0..1 << 20).map(|_| random.u8(b' '..b'~')).collect();
+    for bytes in [noise, ascii, vec![b'{'; 1 << 20], b"- ".repeat(1 << 19), vec![b'a'; 1 << 20]] {
+        for format in [Format::Yaml, Format::Json] {
+            let said = match read_bytes(&bytes, format) {
+                Err(error) => error.to_string(),
+                Ok(found) => format!("{:?}", found.iter().map(|d| &d.verdict).collect::<Vec<_>>()),
+            };
+            assert!(said.len() < 4096, "{} bytes", said.len());
+            assert!(!said.contains("Read("), "{said}");
+        }
+    }
+}
+
+#[test]
+fn deep_nesting_is_refused() {
+    let yaml = format!("a: {}{}", "[".repeat(200), "]".repeat(200));
+    assert!(read_bytes(yaml.as_bytes(), Format::Yaml).is_err());
+    let json = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert!(read_bytes(json.as_bytes(), Format::Json).is_err());
+}
+
+#[test]
+fn an_alias_bomb_is_refused() {
+    let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..12 {
+        let before = format!("*a{}, ", level - 1).repeat(10);
+        text.push_str(&format!("a{level}: &a{level} [{}]\n", before.trim_end_matches(", ")));
+    }
+    assert!(read_bytes(text.as_bytes(), Format::Yaml).is_err());
+}
+
+#[test]
+fn too_large_a_file_is_refused_unread() {
+    let error = read_bytes(&vec![b' '; MAX_BYTES + 1], Format::Yaml).unwrap_err();
+    assert!(error.to_string().contains("split files"), "{error}");
+}
+
+#[test]
+fn a_huge_list_gives_few_problems() {
+    let spec = format!("backends: [{}]", "{weight: x}, ".repeat(50_000));
+    assert!(problems(&spec).len() <= 33);
+}
+
+#[test]
+fn bad_syntax_has_a_place() {
+    let error = all("a: b\nc: [d\ne: f\n").unwrap_err();
+    assert!(error.place.is_some_and(|place| place.line >= 2), "{error:?}");
+    let error = all("spec: a\nspec: b\n").unwrap_err();
+    assert_eq!(error.place.map(|place| place.line), Some(2), "{error:?}");
+    let error = read_bytes(b"{\n  \"a\": 1,\n}", Format::Json).unwrap_err();
+    assert_eq!(error.place.map(|place| place.line), Some(3), "{error:?}");
+    let error = read_bytes(b"a: b\nc: \xff", Format::Yaml).unwrap_err();
+    assert_eq!(error.place, Some(Place { line: 2, column: 4 }), "{error:?}");
+}
+
+#[test]
+fn a_schema_can_be_shared_by_threads() {
+    fn shared<T: Send>() {}
+    shared::<PoolSchema>();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    #[test]
+    fn no_text_panics(text in "[ -~\n]{0,200}") {
+        let _ = all(&text);
+    }
+
+    #[test]
+    fn no_damage_to_a_pool_panics(position in 0usize..400, byte in any::<u8>()) {
+        let mut bytes = GOOD.as_bytes().to_vec();
+        let position = position % bytes.len();
+        bytes[position] = byte;
+        let _ = read_bytes(&bytes, Format::Yaml);
+    }
+}
+
+const GOOD: &str = "apiVersion: weir.dev/v1alpha1
+kind: BackendPool
+metadata: { name: shop, namespace: shop }
+spec:
+  routes:
+    - hostnames: [shop.example.com]
+      matches: [{ path: { type: PathPrefix, value: / } }]
+      timeouts: { request: 10s, backendRequest: 2s }
+  backends:
+    - { service: { name: shop-v1, port: 80 }, weight: 90 }
+    - { endpoint: { address: 192.0.2.10, port: 8080, zone: a } }
+  healthCheck: { http: { path: /healthz }, interval: 2s }
+";
+
+#[test]
+fn the_undamaged_pool_is_accepted() {
+    assert_eq!(refusal(GOOD), Vec::<String>::new());
+}

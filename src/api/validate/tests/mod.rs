@@ -1,0 +1,45 @@
+mod bounds;
+mod kinds;
+mod rules;
+mod structure;
+
+use super::*;
+use crate::api::{BackendPool, Object};
+
+/// Returns the problems of a pool whose spec is a YAML text; spec lines start at line 5.
+fn problems(spec: &str) -> Vec<String> {
+    let spec: String = spec.trim_matches('\n').lines().map(|line| format!("  {line}\n")).collect();
+    let text = format!(
+        "apiVersion: weir.dev/v1alpha1\nkind: BackendPool\nmetadata: {{ name: shop }}\nspec:\n{spec}"
+    );
+    refusal(&text)
+}
+
+/// Returns the problems of a text that holds one object.
+fn refusal(text: &str) -> Vec<String> {
+    match only(text).verdict {
+        Verdict::Refused(problems) => problems.iter().map(ToString::to_string).collect(),
+        Verdict::Read(..) => Vec::new(),
+        Verdict::Unread => vec!["unread".to_owned()],
+    }
+}
+
+fn only(text: &str) -> Document {
+    let mut documents = all(text).unwrap();
+    assert_eq!(documents.len(), 1, "{documents:?}");
+    documents.remove(0)
+}
+
+fn all(text: &str) -> Result<Vec<Document>, SyntaxError> {
+    read(text.as_bytes(), Format::Yaml, &PoolSchema::new().unwrap())
+}
+
+fn pool(spec: &str) -> BackendPool {
+    let text = format!(
+        "{{apiVersion: weir.dev/v1alpha1, kind: BackendPool, metadata: {{name: shop}}, spec: {spec}}}"
+    );
+    match only(&text).verdict {
+        Verdict::Read(Object::BackendPool(pool), _) => (*pool).clone(),
+        other => panic!("{other:?}"),
+    }
+}

@@ -1,0 +1,156 @@
+//! Types, limits, names, defaults.
+
+use super::*;
+use crate::api::backend_pool::{Algorithm, RateLimitKey};
+
+const BACKENDS: &str = "backends: [{service: {name: a, port: 80}}]\n";
+
+#[test]
+fn a_wrong_value_is_said_with_field_and_what_is_right() {
+    for (spec, expected) in [
+        ("backends: []", "spec.backends: must have 1 to 64 items, not 0"),
+        ("backends: 7", "spec.backends: must be a list, not 7"),
+        ("{}", "spec.backends: is required: Where requests go: Services, or single endpoints"),
+        (
+            "backends: [{service: {name: a, port: http}}]",
+            "spec.backends[0].service.port: must be a whole number, not the string \"http\"",
+        ),
+        (
+            "backends: [{endpoint: {address: 192.0.2.1, port: 70000}}]",
+            "spec.backends[0].endpoint.port: must be a whole number from 1 to 65535, not 70000",
+        ),
+        (
+            "backends: [{endpoint: {address: 192.0.2.1, port: 80.5}}]",
+            "spec.backends[0].endpoint.port: must be a whole number from 1 to 65535, not 80.5",
+        ),
+        (
+            "backends: [{endpoint: {address: localhost, port: 80}}]",
+            "spec.backends[0].endpoint.address: \"localhost\" does not match ^[0-9a-fA-F:.]+$: \
+             IPv4 or IPv6 address",
+        ),
+        (
+            "backends: [{service: {name: a}}]",
+            "spec.backends[0].service.port: is required: Port number of the Service (not of its pods)",
+        ),
+        (
+            "{backends: [{service: {name: a, port: 80}}], loadBalancing: {algorithm: RoundRobbin}}",
+            "spec.loadBalancing.algorithm: must be one of RoundRobin, LeastRequest, PeakEwma, \
+             Random, RingHash, Maglev, not \"RoundRobbin\"; did you mean RoundRobin?",
+        ),
+        (
+            "{backend: [], backends: [{service: {name: a, port: 80}}]}",
+            "spec.backend: unknown field; did you mean backends?",
+        ),
+        (
+            "backends: [{service: {name: a, port: 80}, weigth: 3}]",
+            "spec.backends[0].weigth: unknown field; did you mean weight?",
+        ),
+        (
+            "backends: [{service: {name: a, port: 80}, colour: red}]",
+            "spec.backends[0].colour: unknown field; known here: endpoint, service, tier, weight",
+        ),
+    ] {
+        assert_eq!(problems(spec), [expected], "{spec}");
+    }
+}
+
+#[test]
+fn lists_of_unique_things_hold_each_once() {
+    let headers = "routes: [{matches: [{headers: [{name: a, value: b}, {name: a, value: c}]}]}]";
+    assert_eq!(
+        problems(&format!("{BACKENDS}{headers}")),
+        ["spec.routes[0].matches[0].headers[1]: name \"a\" occurs twice in the list; \
+             it must be unique"]
+    );
+    assert_eq!(
+        problems(&format!("{BACKENDS}retry: {{on: [reset, timeout, reset]}}")),
+        ["spec.retry.on[2]: \"reset\" occurs twice in the list; leave one out"]
+    );
+}
+
+#[test]
+fn a_bare_yaml_boolean_where_text_is_wanted_says_how_to_write_it() {
+    let spec =
+        format!("{BACKENDS}routes: [{{matches: [{{cookies: [{{name: beta, value: on}}]}}]}}]");
+    assert_eq!(
+        problems(&spec),
+        ["spec.routes[0].matches[0].cookies[0].value: must be a string, not true: write \"true\""]
+    );
+}
+
+#[test]
+fn a_duration_is_checked_as_text() {
+    for bad in ["5", "'5'", "5 s", "'-1s'", "1.5s", "1d", "''"] {
+        let said = problems(&format!("{BACKENDS}timeouts: {{connect: {bad}}}"));
+        assert_eq!(said.len(), 1, "{bad}: {said:?}");
+        assert!(said[0].starts_with("spec.timeouts.connect: "), "{said:?}");
+    }
+    assert!(problems(&format!("{BACKENDS}timeouts: {{connect: 1m30s}}")).is_empty());
+}
+
+#[test]
+fn all_problems_of_an_object_are_said_at_once() {
+    let said =
+        problems("backends: [{service: {name: A, port: 0}, weight: -1, tier: 16}]\nlimit: {}");
+    assert_eq!(said.len(), 5, "{said:?}");
+}
+
+#[test]
+fn defaults_are_those_of_the_crd() {
+    let pool = pool("{backends: [{service: {name: a, port: 80.0}}], rateLimit: {requests: 5}}");
+    assert_eq!(pool.spec.backends[0].weight, 1);
+    assert_eq!(pool.spec.backends[0].service.as_ref().unwrap().port, 80);
+    assert_eq!(pool.spec.load_balancing.algorithm, Algorithm::RoundRobin);
+    let limit = pool.spec.rate_limit.unwrap();
+    assert_eq!((limit.per.as_str(), limit.key), ("1s", RateLimitKey::Pool));
+    assert_eq!(pool.metadata.namespace.as_deref(), Some("default"));
+}
+
+#[test]
+fn null_means_absent_where_the_schema_forbids_it() {
+    let pool = pool("{backends: [{service: {name: a, port: 80}, weight: null}], routes: null}");
+    assert_eq!((pool.spec.backends[0].weight, pool.spec.routes), (1, None));
+    assert_eq!(
+        problems("backends: null"),
+        ["spec.backends: is required: Where requests go: Services, or single endpoints"]
+    );
+}
+
+#[test]
+fn the_status_of_an_object_is_not_judged() {
+    let text = "{apiVersion: weir.dev/v1alpha1, kind: BackendPool, metadata: {name: a}, status: 7, \
+                spec: {backends: [{service: {name: a, port: 80}}]}}";
+    assert_eq!(refusal(text), Vec::<String>::new());
+}
+
+#[test]
+fn names_are_dns_names() {
+    for (metadata, expected) in [
+        ("{}", "metadata.name: is required: name the object"),
+        ("7", "metadata: must be a mapping with a name"),
+        (
+            "{name: Shop}",
+            "metadata.name: must be lower case letters, digits, - and . (at most 253), not \"Shop\"",
+        ),
+        (
+            "{name: a, namespace: a.b}",
+            "metadata.namespace: must be lower case letters, digits and - (at most 63), not \"a.b\"",
+        ),
+    ] {
+        let text = format!(
+            "{{apiVersion: weir.dev/v1alpha1, kind: BackendPool, metadata: {metadata}, \
+             spec: {{backends: [{{service: {{name: a, port: 80}}}}]}}}}"
+        );
+        assert_eq!(refusal(&text), [expected], "{metadata}");
+    }
+}
+
+#[test]
+fn a_problem_knows_its_line_and_column() {
+    let text = "# first\n---\napiVersion: weir.dev/v1alpha1\nkind: BackendPool\nmetadata:\n  \
+                name: shop\nspec:\n  backends:\n    - service: { name: a, port: 80 }\n      \
+                wait: 3\n    - endpoint: { address: 192.0.2.1 }\n";
+    let Verdict::Refused(problems) = only(text).verdict else { panic!("accepted") };
+    let places: Vec<_> = problems.iter().map(|problem| problem.place.unwrap()).collect();
+    assert_eq!(places, [Place { line: 10, column: 7 }, Place { line: 11, column: 7 }]);
+}

@@ -1,0 +1,133 @@
+//! From text to values, within bounds.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_saphyr::Options;
+
+/// Most bytes of one file. Source: etcd stores at most 1.5 MiB an object; a file holds several.
+pub const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// Most mappings, lists and scalars in one file.
+const MAX_NODES: usize = 500_000;
+
+/// Format is how a manifest is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// YAML, several documents.
+    Yaml,
+    /// JSON, several values.
+    Json,
+}
+
+impl Format {
+    /// Returns the format that the name of a file says.
+    pub fn of_file(name: &str) -> Option<Self> {
+        match name.rsplit_once('.')?.1 {
+            "yaml" | "yml" => Some(Self::Yaml),
+            "json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+}
+
+/// Place is a position in a text. Both count from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Place {
+    /// The line.
+    pub line: u64,
+    /// The column, in characters.
+    pub column: u64,
+}
+
+/// SyntaxError says why a text is no manifest at all.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SyntaxError {
+    /// Where, if the reader knows.
+    pub place: Option<Place>,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+impl SyntaxError {
+    fn new(message: impl Into<String>) -> Self {
+        Self { place: None, message: message.into() }
+    }
+}
+
+/// Returns the text of a file.
+///
+/// # Errors
+/// Where it is too large, or not UTF-8.
+pub(super) fn text(bytes: &[u8]) -> Result<&str, SyntaxError> {
+    if bytes.len() > MAX_BYTES {
+        let message = format!("{} bytes are too many: split files above {MAX_BYTES}", bytes.len());
+        return Err(SyntaxError::new(message));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let lines = before.split(|byte| *byte == b'\n');
+        let last =
+            lines.clone().next_back().map_or(0, |l| String::from_utf8_lossy(l).chars().count());
+        let place = Place { line: lines.count() as u64, column: last as u64 + 1 };
+        SyntaxError {
+            place: Some(place),
+            message: "not UTF-8: write the file as UTF-8 text".into(),
+        }
+    })?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+/// Parses the documents of a text; empty ones are left out.
+///
+/// # Errors
+/// Where the text breaks the format, or a bound: deep nesting, too many nodes, alias bombs.
+pub(super) fn parse(text: &str, format: Format) -> Result<Vec<Value>, SyntaxError> {
+    match format {
+        Format::Yaml => {
+            serde_saphyr::from_multiple_with_options(text, options()).map_err(yaml_error)
+        }
+        Format::Json => {
+            let values = serde_json::Deserializer::from_str(text).into_iter();
+            values.collect::<Result<Vec<Value>, _>>().map_err(|error| SyntaxError {
+                place: Some(Place { line: error.line() as u64, column: error.column() as u64 }),
+                message: format!("not JSON: {error}"),
+            })
+        }
+    }
+}
+
+/// Returns the bounds that YAML is read within.
+pub(super) fn options() -> Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_depth: 64,
+            max_nodes: MAX_NODES,
+            max_events: 2 * MAX_NODES,
+            max_documents: 20_000,
+            max_aliases: 1_000,
+            max_anchors: 1_000,
+            max_recorded_anchor_events: 50_000,
+            max_recorded_anchor_bytes: MAX_BYTES,
+            max_total_scalar_bytes: MAX_BYTES,
+            max_merge_keys: 1_000,
+        },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: 50_000,
+            max_replay_stack_depth: 16,
+        },
+        with_snippet: false,
+    }
+}
+
+fn yaml_error(error: serde_saphyr::Error) -> SyntaxError {
+    let place = error.location().filter(|location| location.line() > 0);
+    let place = place.map(|l| Place { line: l.line(), column: l.column() });
+    let message: String = error.without_snippet().to_string().chars().take(512).collect();
+    SyntaxError { place, message: format!("not YAML that can be read: {message}") }
+}
+
+/// Reads a whole stream with a type that knows places, for messages.
+pub(super) fn parse_as<T: for<'de> Deserialize<'de>>(text: &str) -> Option<Vec<T>> {
+    serde_saphyr::from_multiple_with_options(text, options()).ok()
+}
