@@ -26,11 +26,6 @@ impl Ejection {
         Millis(self.until.load(Ordering::Relaxed))
     }
 
-    /// Returns the errors since the last success.
-    pub(super) fn errors(&self) -> u32 {
-        self.errors.load(Ordering::Relaxed)
-    }
-
     /// Ends the row of errors.
     pub(super) fn count_success(&self) {
         // Read first: the usual success writes nothing.

@@ -14,7 +14,7 @@ use super::clock::Millis;
 use super::events::{PoolEvent, Signals};
 use super::padded::Padded;
 use super::pool::{Cursor, Member, Surroundings};
-use super::{EndpointState, Pool, PoolState};
+use super::{EndpointState, Health, Pool, PoolState};
 use crate::model::{self, LocalityPreference, PoolName, Readiness};
 
 /// Options are what the process says to all pools.
@@ -86,7 +86,8 @@ impl Pools {
         });
         entry.state = Arc::downgrade(&state);
         let endpoints = self.members(model, &state, entry, previous.as_deref(), now);
-        state.configure(model, endpoints.len());
+        let ready = endpoints.iter().filter(|member| member.readiness == Readiness::Ready).count();
+        state.configure(model, ready);
         let pool = Arc::new(Pool {
             model: Arc::clone(model),
             endpoints,
@@ -95,8 +96,15 @@ impl Pools {
             cursors: cursors(model, previous.as_deref()),
             surroundings: Arc::clone(&self.surroundings),
         });
-        pool.selection.store(Arc::new(Selection::derive(&pool, now)));
+        let selection = Selection::derive(&pool, now);
+        let counts = selection.counts();
+        pool.tell_panic(previous.is_some_and(|pool| pool.selection().counts().panic), counts.panic);
+        pool.selection.store(Arc::new(selection));
         entry.pool = Arc::downgrade(&pool);
+        if counts.warming + counts.ejected > 0 {
+            // Upkeep has to watch it.
+            pool.state.mark_dirty();
+        }
         pool
     }
 
@@ -125,6 +133,9 @@ impl Pools {
                     entry.endpoints.insert(endpoint.address, Arc::downgrade(&made));
                     made
                 });
+                if model.health_check.is_none() && known.health() != Health::Unknown {
+                    known.set_health(Health::Unknown, now);
+                }
                 let is_ready = endpoint.readiness == Readiness::Ready;
                 if is_synced && is_ready && !was_ready.contains(&endpoint.address) {
                     known.warm_up_from(now);
@@ -147,6 +158,11 @@ impl Pools {
     /// Returns the newest version of a pool, while a table holds it.
     pub fn newest(&self, name: &PoolName) -> Option<Arc<Pool>> {
         self.entries.lock().get(name)?.pool.upgrade()
+    }
+
+    /// Returns how many events were dropped because nobody read them in time.
+    pub fn dropped_events(&self) -> u64 {
+        self.signals.dropped()
     }
 
     /// Forgets pools that no table holds.

@@ -1,0 +1,143 @@
+//! Fills in the account of a choice.
+
+use super::outline::warm_percent;
+use super::pick::{Chooser, Filter};
+use super::session::Session;
+use super::{EndpointTrace, GroupTrace, Pick, PickTrace, Verdict};
+use crate::model::{HashKey, Readiness};
+use crate::upstream::{Health, Member};
+
+/// Fills in what is known of groups and endpoints.
+pub(super) fn explain(
+    trace: &mut PickTrace,
+    chooser: &Chooser<'_>,
+    filter: &Filter<'_>,
+    chosen: Option<usize>,
+) {
+    let outline = &chooser.selection.outline;
+    trace.panic = outline.counts.panic;
+    let loads = outline.plans.get(chooser.plan).or_else(|| outline.plans.first());
+    let load_of =
+        |group: usize| loads.and_then(|plan| plan.loads.get(group)).copied().unwrap_or_default();
+    let mut places = vec![(None, 0.0); chooser.pool.endpoints.len()];
+    for (at, group) in outline.groups.iter().enumerate() {
+        let total: u64 = group.choices.iter().map(|choice| choice.weight).sum();
+        for choice in &group.choices {
+            let share = load_of(at) * choice.weight as f64 / total.max(1) as f64;
+            if let Some(place) = places.get_mut(choice.index as usize) {
+                *place = (Some(at), share);
+            }
+        }
+    }
+    let chosen_group = chosen.and_then(|index| places.get(index)?.0);
+    trace.groups = outline
+        .groups
+        .iter()
+        .enumerate()
+        .map(|(at, group)| GroupTrace {
+            tier: group.tier,
+            origin: group.origin.clone(),
+            locality: group.locality.clone(),
+            load: load_of(at),
+            endpoints: group.choices.len(),
+            is_chosen: chosen_group == Some(at),
+        })
+        .collect();
+    let members = chooser.pool.endpoints.iter().enumerate().zip(&places);
+    trace.endpoints = members
+        .map(|((index, member), (group, share))| {
+            let verdict = if chosen == Some(index) {
+                Verdict::Picked
+            } else {
+                verdict(filter, index, member, (*group, *share), chosen_group)
+            };
+            endpoint(chooser, filter, member, *share, verdict)
+        })
+        .collect();
+}
+
+fn endpoint(
+    chooser: &Chooser<'_>,
+    filter: &Filter<'_>,
+    member: &Member,
+    share: f64,
+    verdict: Verdict,
+) -> EndpointTrace {
+    let backend = chooser.pool.backend_of(member);
+    let state = &member.state;
+    EndpointTrace {
+        address: state.address(),
+        origin: backend.map_or_else(|| "".into(), |backend| backend.origin.clone()),
+        tier: backend.map_or(0, |backend| backend.tier),
+        weight: backend.map_or(0, |backend| backend.weight),
+        share,
+        zone: member.zone.clone(),
+        region: member.region.clone(),
+        health: state.health(),
+        ejected_millis: state.ejected_until().since(filter.now).as_millis() as u64,
+        warm_percent: warm_percent(chooser.pool, member, filter.now),
+        in_flight: state.in_flight(),
+        latency_micros: state.latency_micros(filter.now),
+        verdict,
+    }
+}
+
+fn verdict(
+    filter: &Filter<'_>,
+    index: usize,
+    member: &Member,
+    (group, share): (Option<usize>, f64),
+    chosen_group: Option<usize>,
+) -> Verdict {
+    let weight = filter.pool.backend_of(member).map_or(0, |backend| backend.weight);
+    if weight == 0 {
+        Verdict::NoWeight
+    } else if !filter.ignores_health && member.state.health() == Health::Unhealthy {
+        Verdict::Unhealthy
+    } else if !filter.ignores_health && member.state.is_ejected(filter.now) {
+        Verdict::Ejected
+    } else if member.readiness == Readiness::Terminating && group.is_none() {
+        Verdict::Terminating
+    } else if filter.tried.contains(index) {
+        Verdict::Tried
+    } else if !member.state.has_room(&filter.pool.model.limits) {
+        Verdict::Full
+    } else if share <= 0.0 {
+        Verdict::NoWeight
+    } else if group != chosen_group {
+        Verdict::OtherGroup
+    } else {
+        Verdict::NotItsTurn
+    }
+}
+
+/// Says in words what is hashed.
+pub(super) fn in_words(key: &HashKey) -> String {
+    match key {
+        HashKey::Header(name) => format!("header {}", name.as_str()),
+        HashKey::Cookie(name) => format!("cookie {name}"),
+        HashKey::QueryParam(name) => format!("query parameter {name}"),
+        HashKey::ClientAddress => "client address".into(),
+        HashKey::Path => "path".into(),
+    }
+}
+
+/// Says in words what became of a session.
+pub(super) fn session(session: Session, pick: Option<Pick>) -> &'static str {
+    match (session, pick) {
+        (_, None) => "no endpoint",
+        (Session::Of(_), Some(Pick { session: None, .. })) => "kept",
+        (Session::Of(_), Some(_)) => "moved: its endpoint cannot be used",
+        (Session::None, Some(_)) => "new",
+        (Session::Invalid, Some(_)) => "new: the token is over, or not from here",
+    }
+}
+
+/// Marks a choice that the session made.
+pub(super) fn mark_session(trace: &mut PickTrace, session: Option<Session>, pick: Option<Pick>) {
+    if let (Some(Session::Of(_)), Some(Pick { index, session: None })) = (session, pick)
+        && let Some(endpoint) = trace.endpoints.get_mut(index)
+    {
+        endpoint.verdict = Verdict::PickedBySession;
+    }
+}
