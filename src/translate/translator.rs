@@ -9,7 +9,7 @@ use super::pool::{self, PoolResult};
 use super::slices::Slices;
 use super::{Options, conditions};
 use crate::api::{Change, Kind, ObjectKey, Objects, StatusUpdate};
-use crate::model::{Model, PoolName};
+use crate::model::{Changed, Model, PoolName};
 
 /// Translator keeps what every pool means, and follows changes of objects.
 #[derive(Clone, Debug, Default)]
@@ -27,12 +27,8 @@ pub struct Translator {
 /// Step says what a change did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Step {
-    /// Pools that are different, new or gone in the model.
-    pub pools: BTreeSet<PoolName>,
-    /// Pools whose accepted routes are different.
-    pub routes: BTreeSet<PoolName>,
-    /// Pools whose certificates are different.
-    pub certificates: BTreeSet<PoolName>,
+    /// What is different in the model.
+    pub changed: Changed,
     /// Pools whose status may have to say something else.
     pub judged: BTreeSet<ObjectKey>,
 }
@@ -40,7 +36,7 @@ pub struct Step {
 impl Step {
     /// Returns whether the model is as it was.
     pub fn is_empty(&self) -> bool {
-        self.pools.is_empty() && self.routes.is_empty() && self.certificates.is_empty()
+        self.changed.is_empty()
     }
 }
 
@@ -161,7 +157,7 @@ impl Translator {
             (new, old) => new.is_none() && old.is_none(),
         };
         if !same {
-            step.pools.insert(name.clone());
+            step.changed.pools.insert(name.clone());
             match pool {
                 Some(pool) => self.model.pools.insert(name.clone(), pool),
                 None => self.model.pools.remove(&name),
@@ -171,7 +167,7 @@ impl Translator {
             new.as_ref().map_or_else(|| Arc::from([]), |n| Arc::clone(&n.certificates));
         let before = self.model.certificates.get(&name).map(AsRef::as_ref).unwrap_or_default();
         if *before != *certificates {
-            step.certificates.insert(name.clone());
+            step.changed.certificates.insert(name.clone());
             if certificates.is_empty() {
                 self.model.certificates.remove(&name);
             } else {
@@ -197,7 +193,7 @@ impl Translator {
         if *before == *accepted {
             return;
         }
-        step.routes.insert(name.clone());
+        step.changed.routes.insert(name.clone());
         if accepted.is_empty() {
             self.model.routes.remove(&name);
         } else {
