@@ -1,1 +1,13 @@
-//! reconcile
+//! The single loop from changed objects to a published table.
+//!
+//! In: batches of changes from a source. Out: a table by one swap, and what the status of pools
+//! should say. Changes are gathered for a moment, so that a rollout of a hundred pods is a few
+//! tables and not a hundred; the wait is bounded. Nothing is published before the first full sync,
+//! and nothing when a change means nothing.
+
+mod gather;
+mod health;
+mod run;
+
+pub use gather::{Gather, LONGEST_WAIT, QUIET};
+pub use run::{Reconciler, run};
