@@ -52,6 +52,11 @@ impl Reconciler {
         }
     }
 
+    /// Returns whether a table was published.
+    pub fn has_published(&self) -> bool {
+        self.table.load().generation() > 0
+    }
+
     /// Takes a batch in; returns whether something waits to be published.
     pub fn take(&mut self, batch: Batch) -> bool {
         for change in batch.changes {
@@ -71,7 +76,7 @@ impl Reconciler {
         let started = Instant::now();
         let changes = std::mem::take(&mut self.waiting);
         let step = self.translator.apply(&self.objects, &changes);
-        let is_first = self.table.load().generation() == 0;
+        let is_first = !self.has_published();
         let result = if step.changed.is_empty() && !is_first {
             ReconcileResult::Skipped
         } else {
@@ -91,8 +96,7 @@ impl Reconciler {
 
     fn swap(&mut self, changed: &Changed) {
         let model = self.translator.model();
-        let next =
-            self.table.load().next(model, changed, &self.pools, &self.metrics, clock::now());
+        let next = self.table.load().next(model, changed, &self.pools, &self.metrics, clock::now());
         let generation = next.generation();
         self.table.publish(next);
         let control = self.metrics.control();
@@ -190,10 +194,11 @@ pub async fn run(
             }
             () = until(due), if due.is_some() => {
                 gather.clear();
+                let is_first = !reconciler.has_published();
                 let new = reconciler.publish();
                 let wanted = reconciler.translator.secrets();
                 secrets.send_if_modified(|before| {
-                    let is_new = *before != wanted;
+                    let is_new = is_first || *before != wanted;
                     *before = wanted;
                     is_new
                 });

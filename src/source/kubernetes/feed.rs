@@ -1,0 +1,173 @@
+//! One watch: what it tells, and how it goes on after trouble.
+
+use std::collections::BTreeSet;
+use std::pin::pin;
+
+use futures::StreamExt;
+use kube::Api;
+use kube::api::DynamicObject;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::{WatchStreamExt, watcher::Error};
+use tokio::sync::mpsc;
+
+use super::decode::{decode, key};
+use crate::api::{Change, Kind, ObjectKey};
+
+/// Seconds that a watch may be silent before it is taken up anew, so that a connection that leads
+/// nowhere is noticed.
+const WATCH_SECONDS: u32 = 55;
+
+/// FeedId says which watch.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct FeedId {
+    pub(super) kind: Kind,
+    /// The one object that is watched, or nothing for all of the kind.
+    pub(super) only: Option<ObjectKey>,
+}
+
+/// Told is what a watch tells.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// Objects changed.
+    Changes(Vec<Change>),
+    /// Everything that is there has been told.
+    Listed(FeedId),
+    /// Something is wrong with the watch.
+    Trouble(FeedId, String),
+    /// Objects arrive: all is well.
+    Well(FeedId),
+}
+
+/// Watches until nobody listens any more.
+pub(super) async fn run(id: FeedId, api: Api<DynamicObject>, told: mpsc::Sender<Told>) {
+    let mut config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(500);
+    if let Some(only) = &id.only {
+        config = config.fields(&format!("metadata.name={}", only.name));
+    }
+    let mut events = pin!(watcher(api, config).default_backoff());
+    let mut tracker = Tracker::new(id.kind);
+    while let Some(event) = events.next().await {
+        let sent = match event {
+            Err(error) => trouble(&id, &error, &told).await,
+            Ok(event) => {
+                let is_end_of_list = matches!(event, Event::InitDone);
+                let changes = tracker.follow(event);
+                let mut sent = true;
+                if !changes.is_empty() {
+                    sent = told.send(Told::Changes(changes)).await.is_ok();
+                }
+                if is_end_of_list {
+                    sent &= told.send(Told::Listed(id.clone())).await.is_ok();
+                    sent &= told.send(Told::Well(id.clone())).await.is_ok();
+                }
+                sent
+            }
+        };
+        if !sent {
+            return;
+        }
+    }
+}
+
+async fn trouble(id: &FeedId, error: &Error, told: &mpsc::Sender<Told>) -> bool {
+    if is_expired(error) {
+        // A watch that is too old is ordinary: the list that follows brings what was missed.
+        tracing::debug!(kind = %id.kind, "watch expired, listing again");
+        return true;
+    }
+    let code = code(error);
+    if id.kind == Kind::ReferenceGrant && code == Some(404) {
+        // Without the Gateway API's CRDs there is no grant, and nothing is wrong.
+        return told.send(Told::Listed(id.clone())).await.is_ok();
+    }
+    let message = match code {
+        Some(404) if id.kind == Kind::BackendPool => "the CRD backendpools.weir.dev is not \
+            installed: apply the output of `weir crds`"
+            .to_owned(),
+        Some(403) => format!("may not list and watch {}s: check the RBAC rules", id.kind),
+        _ => format!("cannot watch {}s: {}", id.kind, chain(error)),
+    };
+    told.send(Told::Trouble(id.clone(), message)).await.is_ok()
+}
+
+fn code(error: &Error) -> Option<u16> {
+    match error {
+        Error::InitialListFailed(kube::Error::Api(status))
+        | Error::WatchStartFailed(kube::Error::Api(status))
+        | Error::WatchFailed(kube::Error::Api(status)) => Some(status.code),
+        Error::WatchError(status) => Some(status.code),
+        _ => None,
+    }
+}
+
+fn is_expired(error: &Error) -> bool {
+    !matches!(error, Error::InitialListFailed(_)) && code(error) == Some(410)
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// Tracker turns the events of a watch into changes. A new list is compared with what was known,
+/// so that there is no moment without objects.
+#[derive(Debug)]
+pub(super) struct Tracker {
+    kind: Kind,
+    known: BTreeSet<ObjectKey>,
+    list: Vec<Change>,
+}
+
+impl Tracker {
+    /// Makes a tracker that knows nothing.
+    pub(super) fn new(kind: Kind) -> Self {
+        Self { kind, known: BTreeSet::new(), list: Vec::new() }
+    }
+
+    /// Returns what an event changes.
+    pub(super) fn follow(&mut self, event: Event<DynamicObject>) -> Vec<Change> {
+        match event {
+            Event::Init => {
+                self.list.clear();
+                Vec::new()
+            }
+            Event::InitApply(object) => {
+                let change = self.change(object);
+                self.list.push(change);
+                Vec::new()
+            }
+            Event::InitDone => {
+                let mut changes = std::mem::take(&mut self.list);
+                let there: BTreeSet<ObjectKey> =
+                    changes.iter().map(|change| change.key.clone()).collect();
+                let gone = self.known.difference(&there).cloned();
+                changes.extend(gone.map(|key| Change { kind: self.kind, key, object: None }));
+                self.known = there;
+                changes
+            }
+            Event::Apply(object) => {
+                let change = self.change(object);
+                self.known.insert(change.key.clone());
+                vec![change]
+            }
+            Event::Delete(object) => {
+                let key = key(&object);
+                self.known.remove(&key);
+                vec![Change { kind: self.kind, key, object: None }]
+            }
+        }
+    }
+
+    fn change(&self, object: DynamicObject) -> Change {
+        let key = key(&object);
+        Change { kind: self.kind, key, object: Some(decode(self.kind, object)) }
+    }
+}

@@ -1,0 +1,16 @@
+//! Objects from a Kubernetes API server.
+//!
+//! Every kind is watched by a task of its own; a lost watch is taken up again with a growing pause
+//! and never empties anything: what vanished meanwhile is found by comparing lists. Secrets are
+//! watched one by one, and only those that a pool refers to. A kind whose CRD is not there is
+//! asked for again until it is.
+
+mod decode;
+mod feed;
+mod run;
+mod secrets;
+
+#[cfg(test)]
+mod tests;
+
+pub use run::{Options, run};
