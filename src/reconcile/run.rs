@@ -78,7 +78,7 @@ impl Reconciler {
         let step = self.translator.apply(&self.objects, &changes);
         let is_first = !self.has_published();
         let result = if step.changed.is_empty() && !is_first {
-            ReconcileResult::Skipped
+            ReconcileResult::Unchanged
         } else {
             self.swap(&step.changed);
             ReconcileResult::Published
@@ -104,7 +104,7 @@ impl Reconciler {
         if !changed.certificates.is_empty() {
             let certificates = model.certificates.values().flat_map(|list| list.iter());
             let expiries = certificates.map(|certificate| CertificateExpiry {
-                secret: Arc::clone(&certificate.origin),
+                certificate: certificate.origin.to_string(),
                 not_after: certificate.not_after,
             });
             control.set_certificates(expiries.collect());
