@@ -1,0 +1,178 @@
+//! One version of the table.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::router::Router;
+use super::{NoRoute, RequestHead, Route, RouteTrace};
+use crate::metrics::{Metrics, RouteLabels};
+use crate::model::{self, Certificate, Changed, Model, PoolName};
+use crate::upstream::{Millis, Pool, Pools};
+
+/// Table is everything that a request needs, at one moment. It never changes.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    generation: u64,
+    router: Arc<Router>,
+    /// Empty places are those of pools that went away; new pools take them.
+    pools: Vec<Option<Arc<Pool>>>,
+    places: Arc<BTreeMap<PoolName, usize>>,
+    /// What the router was made of, to find the hosts of routes that go away.
+    declared: Arc<BTreeMap<PoolName, Arc<[model::Route]>>>,
+    certificates: Arc<[Certificate]>,
+}
+
+impl Table {
+    /// Makes the table of a whole model.
+    pub fn build(model: &Model, pools: &Pools, metrics: &Metrics, now: Millis) -> Self {
+        let changed = Changed::between(&Model::default(), model);
+        Self::default().next(model, &changed, pools, metrics, now)
+    }
+
+    /// Makes the table that follows this one. What `changed` does not name is shared: a change of
+    /// endpoints copies a list of pointers and makes the pools anew that it names.
+    #[must_use]
+    pub fn next(
+        &self,
+        model: &Model,
+        changed: &Changed,
+        pools: &Pools,
+        metrics: &Metrics,
+        now: Millis,
+    ) -> Self {
+        let mut next = self.clone();
+        next.generation += 1;
+        // A route knows its pool by place: where a pool comes or goes, its routes are made anew.
+        let mut routes: BTreeSet<&PoolName> = changed.routes.iter().collect();
+        for name in &changed.pools {
+            match model.pools.get(name) {
+                Some(pool) => {
+                    if next.put(name, pools.bind(pool, now)) {
+                        routes.insert(name);
+                    }
+                }
+                None => {
+                    next.remove(name);
+                    routes.insert(name);
+                }
+            }
+        }
+        if !routes.is_empty() {
+            next.replace_routes(model, &routes, metrics);
+        }
+        if !changed.certificates.is_empty() {
+            let all = model.certificates.values().flat_map(|pool| pool.iter().cloned());
+            next.certificates = all.collect();
+        }
+        next
+    }
+
+    /// Puts a pool in its place, and returns whether that is a new one.
+    fn put(&mut self, name: &PoolName, pool: Arc<Pool>) -> bool {
+        if let Some(place) = self.places.get(name).and_then(|place| self.pools.get_mut(*place)) {
+            *place = Some(pool);
+            return false;
+        }
+        let free = if self.places.len() < self.pools.len() {
+            self.pools.iter().position(Option::is_none)
+        } else {
+            None
+        };
+        let place = free.unwrap_or(self.pools.len());
+        match self.pools.get_mut(place) {
+            Some(free) => *free = Some(pool),
+            None => self.pools.push(Some(pool)),
+        }
+        Arc::make_mut(&mut self.places).insert(name.clone(), place);
+        true
+    }
+
+    fn remove(&mut self, name: &PoolName) {
+        let Some(place) = Arc::make_mut(&mut self.places).remove(name) else { return };
+        if let Some(place) = self.pools.get_mut(place) {
+            *place = None;
+        }
+    }
+
+    fn replace_routes(&mut self, model: &Model, names: &BTreeSet<&PoolName>, metrics: &Metrics) {
+        let before = Arc::clone(&self.declared);
+        let old: Vec<_> = names.iter().filter_map(|name| before.get(*name)).map(|r| &**r).collect();
+        let mut new = Vec::new();
+        for name in names {
+            let place = self.places.get(*name);
+            let routes = model.routes.get(*name).zip(place);
+            let declared = Arc::make_mut(&mut self.declared);
+            match routes {
+                Some((routes, place)) => {
+                    declared.insert((*name).clone(), Arc::clone(routes));
+                    new.push((&**routes, compile(routes, *place, metrics)));
+                }
+                None => {
+                    declared.remove(*name);
+                }
+            }
+        }
+        Arc::make_mut(&mut self.router).replace(&old, &new);
+    }
+
+    /// Returns the route of a request. With a trace, every candidate is recorded.
+    ///
+    /// # Errors
+    /// Where no route serves the host, or none of those that do matches.
+    pub fn find(
+        &self,
+        head: &RequestHead<'_>,
+        trace: Option<&mut RouteTrace>,
+    ) -> Result<&Route, NoRoute> {
+        match trace {
+            None => self.router.find(head),
+            Some(trace) => self.router.explain(head, trace),
+        }
+    }
+
+    /// Returns the pool of a route that was found in this table. There is none only if the route
+    /// is of another table.
+    pub fn pool(&self, route: &Route) -> Option<&Arc<Pool>> {
+        self.pools.get(route.pool)?.as_ref()
+    }
+
+    /// Returns a pool by its name.
+    pub fn pool_named(&self, name: &PoolName) -> Option<&Arc<Pool>> {
+        self.pools.get(*self.places.get(name)?)?.as_ref()
+    }
+
+    /// Yields all pools, in the order of their names.
+    pub fn pools(&self) -> impl Iterator<Item = &Arc<Pool>> {
+        self.places.values().filter_map(|place| self.pools.get(*place)?.as_ref())
+    }
+
+    /// Yields all accepted routes as declared, in the order of their pools' names.
+    pub fn routes(&self) -> impl Iterator<Item = &model::Route> {
+        self.declared.values().flat_map(|routes| routes.iter())
+    }
+
+    /// Returns all certificates.
+    pub fn certificates(&self) -> &Arc<[Certificate]> {
+        &self.certificates
+    }
+
+    /// Returns the number of this table: 0 for the first, empty one.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+}
+
+fn compile(routes: &[model::Route], place: usize, metrics: &Metrics) -> Vec<Arc<Route>> {
+    let compiled = routes.iter().map(|route| {
+        let labels =
+            RouteLabels { pool: route.pool.as_str().into(), route: Arc::clone(&route.id.name) };
+        Arc::new(Route {
+            id: route.id.clone(),
+            pool: place,
+            request_timeout: route.request_timeout,
+            backend_request_timeout: route.backend_request_timeout,
+            stats: metrics.route(labels),
+        })
+    });
+    compiled.collect()
+}
