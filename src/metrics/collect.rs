@@ -247,7 +247,6 @@ fn rest(metrics: &Metrics, families: &mut Vec<MetricFamily>) {
     let control = metrics.control();
     let mut certificates = Samples::new(&names::CERTIFICATE_EXPIRY);
     for certificate in control.certificates.lock().iter() {
-        #[expect(clippy::cast_precision_loss, reason = "dates are far below 2^52 seconds")]
         certificates.value(&[&certificate.certificate], certificate.not_after as f64);
     }
     let mut build = Samples::new(&names::BUILD);

@@ -46,7 +46,6 @@ fn value(text: &str, name: &str) -> Option<f64> {
     rest.split_ascii_whitespace().next()?.parse().ok()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "descriptors are few")]
 fn count_open() -> Option<f64> {
     // The reading itself holds one.
     Some(fs::read_dir("/proc/self/fd").ok()?.count().saturating_sub(1) as f64)

@@ -33,7 +33,6 @@ impl Samples {
     }
 
     /// Adds a series of a whole number.
-    #[expect(clippy::cast_precision_loss, reason = "Prometheus knows floating point only")]
     pub(super) fn count(&mut self, labels: &[&str], count: u64) {
         self.value(labels, count as f64);
     }

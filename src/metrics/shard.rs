@@ -178,14 +178,12 @@ impl Distribution {
         if self.count == 0 {
             return None;
         }
-        #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
         let reached = |below: u64| below as f64 >= share * self.count as f64;
         self.buckets.iter().find(|(_, below)| reached(*below)).map(|(bound, _)| *bound)
     }
 }
 
 /// Turns nanoseconds to seconds.
-#[expect(clippy::cast_precision_loss, reason = "a rounding at 2^52 ns, which is 52 days, is small")]
 pub(super) fn seconds(nanos: u64) -> f64 {
     nanos as f64 / 1e9
 }

@@ -274,7 +274,8 @@ mod tests {
         }
         let (release, stuck) = sync_channel(0);
         let metrics = Metrics::new(1);
-        let log = AccessLog::start(AccessLogFormat::Json, Arc::clone(&metrics), Stuck(stuck)).unwrap();
+        let log =
+            AccessLog::start(AccessLogFormat::Json, Arc::clone(&metrics), Stuck(stuck)).unwrap();
         for _ in 0..3 * LINES_KEPT {
             log.log(entry("/"));
         }

@@ -131,7 +131,9 @@ mod tests {
     }
 
     fn der(certificate: &Certificate) -> Option<Vec<u8>> {
-        CertificateDer::from_pem_slice(certificate.chain_pem.as_bytes()).ok().map(|der| der.to_vec())
+        CertificateDer::from_pem_slice(certificate.chain_pem.as_bytes())
+            .ok()
+            .map(|der| der.to_vec())
     }
 
     #[test]
@@ -152,7 +154,8 @@ mod tests {
     fn a_broken_pair_is_reported_and_the_others_serve() {
         let good = certificate("a.test", false);
         let mut broken = certificate("b.test", false);
-        broken.key = PrivateKey::new("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----");
+        broken.key =
+            PrivateKey::new("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----");
         let tls = ServerTls::new().unwrap();
         let wrong = tls.update(&[broken, good.clone()]);
         assert!(matches!(wrong.as_slice(), [one] if one.contains("a/b.test")), "{wrong:?}");
