@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::PoolState;
+use crate::metrics::Reason;
 use crate::model::Limits;
 
 /// Admission is the answer to a request that wants into a pool.
@@ -36,6 +37,17 @@ pub enum Refusal {
     /// The time to wait has passed.
     #[error("waited too long for room in the pool")]
     QueueTimeout,
+}
+
+impl Refusal {
+    /// Returns the reason for metrics, logs and the answer.
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::PoolFull => Reason::PoolFull,
+            Self::QueueFull => Reason::QueueFull,
+            Self::QueueTimeout => Reason::QueueTimeout,
+        }
+    }
 }
 
 /// Permit is a place in a pool. It ends when it is dropped: keep it as long as the request uses

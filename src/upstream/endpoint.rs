@@ -14,11 +14,14 @@ use super::events::PoolChange;
 use super::ewma::Ewma;
 use super::outlier::Ejection;
 use super::padded::Padded;
+use crate::metrics::EndpointStats;
 use crate::model::Limits;
 
 /// EndpointState is what is known of one endpoint of one pool.
 #[derive(Debug)]
 pub struct EndpointState {
+    /// What happened on it, for people to read.
+    pub stats: Arc<EndpointStats>,
     pub(super) address: SocketAddr,
     pub(super) pool: Arc<PoolState>,
     pub(super) hash: u64,
@@ -69,8 +72,13 @@ pub enum Outcome {
 
 impl EndpointState {
     /// Makes the state of an endpoint that nothing is known of.
-    pub(super) fn new(address: SocketAddr, pool: Arc<PoolState>) -> Self {
+    pub(super) fn new(
+        address: SocketAddr,
+        pool: Arc<PoolState>,
+        stats: Arc<EndpointStats>,
+    ) -> Self {
         Self {
+            stats,
             address,
             pool,
             // Of the text, so that it is the same in every process and version.
@@ -168,8 +176,12 @@ impl EndpointState {
             return false;
         }
         match (previous, health) {
-            (_, Health::Unhealthy) => self.pool.tell(PoolChange::Unhealthy(self.address)),
+            (_, Health::Unhealthy) => {
+                self.pool.stats.health_changed(false);
+                self.pool.tell(PoolChange::Unhealthy(self.address));
+            }
             (Health::Unhealthy, _) => {
+                self.pool.stats.health_changed(true);
                 self.warm_up_from(now);
                 self.pool.tell(PoolChange::Healthy(self.address));
             }

@@ -71,6 +71,7 @@ impl EndpointState {
         let time = self.ejection.next_time(&settings, now);
         self.ejection.until.store(now.plus(time).0, Ordering::Relaxed);
         self.ejection.errors.store(0, Ordering::Relaxed);
+        self.pool.stats.ejected();
         self.pool.tell(PoolChange::Ejected { address: self.address, time });
         self.pool.mark_dirty();
     }

@@ -15,6 +15,7 @@ use super::events::{PoolEvent, Signals};
 use super::padded::Padded;
 use super::pool::{Cursor, Member, Surroundings};
 use super::{EndpointState, Health, Pool, PoolState};
+use crate::metrics::Metrics;
 use crate::model::{self, LocalityPreference, PoolName, Readiness};
 
 /// Options are what the process says to all pools.
@@ -35,6 +36,7 @@ pub struct Pools {
     session_key: Vec<u8>,
     surroundings: Arc<Surroundings>,
     signals: Arc<Signals>,
+    metrics: Arc<Metrics>,
     is_synced: AtomicBool,
     entries: Mutex<HashMap<PoolName, Entry>>,
 }
@@ -57,12 +59,13 @@ struct Entry {
 
 impl Pools {
     /// Makes an empty registry, and the ends to read.
-    pub fn new(options: Options) -> (Arc<Self>, Readers) {
+    pub fn new(options: Options, metrics: Arc<Metrics>) -> (Arc<Self>, Readers) {
         let (signals, events, dirty) = Signals::new();
         let pools = Self {
             session_key: options.session_key,
             surroundings: Arc::new(options.surroundings),
             signals: Arc::new(signals),
+            metrics,
             is_synced: AtomicBool::new(false),
             entries: Mutex::default(),
         };
@@ -81,8 +84,9 @@ impl Pools {
         let entry = entries.entry(model.name.clone()).or_default();
         let previous = entry.pool.upgrade();
         let state = entry.state.upgrade().unwrap_or_else(|| {
+            let stats = self.metrics.pool(model.name.as_str());
             let signals = Arc::clone(&self.signals);
-            Arc::new(PoolState::new(model.name.clone(), signals, &self.session_key))
+            Arc::new(PoolState::new(model.name.clone(), stats, signals, &self.session_key))
         });
         entry.state = Arc::downgrade(&state);
         let endpoints = self.members(model, &state, entry, previous.as_deref(), now);
@@ -99,6 +103,7 @@ impl Pools {
         let selection = Selection::derive(&pool, now);
         let counts = selection.counts();
         pool.tell_panic(previous.is_some_and(|pool| pool.selection().counts().panic), counts.panic);
+        pool.show(&selection);
         pool.selection.store(Arc::new(selection));
         entry.pool = Arc::downgrade(&pool);
         if counts.warming + counts.ejected > 0 {
@@ -129,7 +134,9 @@ impl Pools {
             for endpoint in &backend.endpoints {
                 let known = entry.endpoints.get(&endpoint.address).and_then(Weak::upgrade);
                 let known = known.unwrap_or_else(|| {
-                    let made = Arc::new(EndpointState::new(endpoint.address, Arc::clone(state)));
+                    let stats = self.metrics.endpoint(model.name.as_str(), endpoint.address);
+                    let made = EndpointState::new(endpoint.address, Arc::clone(state), stats);
+                    let made = Arc::new(made);
                     entry.endpoints.insert(endpoint.address, Arc::downgrade(&made));
                     made
                 });

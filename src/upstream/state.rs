@@ -14,12 +14,15 @@ use super::events::{PoolChange, Signals};
 use super::padded::Padded;
 use super::rate_limit::RateLimiter;
 use super::retry_budget::RetryBudget;
+use crate::metrics::PoolStats;
 use crate::model::{self, Limits, Outlier, PoolName, RateLimit};
 
 /// PoolState is what all tables and all workers share of one pool.
 #[derive(Debug)]
 pub struct PoolState {
     name: PoolName,
+    /// What happened in it, for people to read.
+    pub stats: Arc<PoolStats>,
     admitted: Padded<AtomicU32>,
     queue: Queue,
     connections: AtomicU32,
@@ -35,11 +38,17 @@ pub struct PoolState {
 
 impl PoolState {
     /// Makes the state of a pool.
-    pub(super) fn new(name: PoolName, signals: Arc<Signals>, session_key: &[u8]) -> Self {
+    pub(super) fn new(
+        name: PoolName,
+        stats: Arc<PoolStats>,
+        signals: Arc<Signals>,
+        session_key: &[u8],
+    ) -> Self {
         // A key of its own for every pool: a token of one says nothing in another.
         let root = hmac::Key::new(hmac::HMAC_SHA256, session_key);
         let derived = hmac::sign(&root, name.as_str().as_bytes());
         Self {
+            stats,
             admitted: Padded::default(),
             queue: Queue::default(),
             connections: AtomicU32::new(0),

@@ -7,6 +7,7 @@ use super::explain::explain;
 use super::selection::{Plan, Selection};
 use super::session::Session;
 use super::{PickTrace, RequestFacts, SessionToken, algorithm};
+use crate::metrics::Reason;
 use crate::model::{Algorithm, Readiness};
 use crate::upstream::Pool;
 use crate::upstream::clock::Millis;
@@ -29,6 +30,16 @@ pub enum NoEndpoint {
     /// Those available have as many requests as they may: wait for room.
     #[error("every available endpoint is full")]
     Full,
+}
+
+impl NoEndpoint {
+    /// Returns the reason for metrics, logs and the answer.
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::Unavailable => Reason::NoEndpoint,
+            Self::Full => Reason::EndpointFull,
+        }
+    }
 }
 
 /// Tried holds the endpoints that a request tried already; a choice avoids them while it can.
