@@ -52,10 +52,11 @@ impl PoolSchema {
         }
         complete(&mut object, &self.structure);
         let mut problems = names(&object, true);
-        problems.extend(self.check_structure(&object));
-        if problems.is_empty() {
-            problems = self.check_rules(&object);
-        }
+        let structure = self.check_structure(&object);
+        // As in the API server: rules are about objects whose structure is right.
+        let broken_rules = if structure.fits() { self.check_rules(&object) } else { Vec::new() };
+        problems.extend(structure.into_problems());
+        problems.extend(broken_rules);
         if problems.is_empty() {
             decode(object).map_err(|problem| vec![problem])
         } else {
@@ -63,19 +64,19 @@ impl PoolSchema {
         }
     }
 
-    fn check_structure(&self, object: &Value) -> Vec<Problem> {
+    fn check_structure(&self, object: &Value) -> Findings {
         let mut findings = Findings::default();
         let (Value::Object(fields), Shape::Object { properties, .. }) =
             (object, &self.structure.shape)
         else {
             self.structure.check(object, &mut findings);
-            return findings.into_problems();
+            return findings;
         };
         for (name, value) in fields {
             findings.within(Segment::Field(name.clone()), |findings| match properties.get(name) {
                 Some(property) => property.check(value, findings),
                 None if ["apiVersion", "kind", "metadata"].contains(&name.as_str()) => {}
-                None => findings.add(unknown(name, ["metadata", "spec"].into_iter())),
+                None => findings.add_unknown(unknown(name, ["metadata", "spec"].into_iter())),
             });
         }
         if !fields.contains_key("spec") {
@@ -83,7 +84,7 @@ impl PoolSchema {
                 findings.add("is required: it declares the backends");
             });
         }
-        findings.into_problems()
+        findings
     }
 
     fn check_rules(&self, object: &Value) -> Vec<Problem> {

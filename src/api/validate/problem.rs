@@ -122,6 +122,7 @@ impl fmt::Display for Problem {
 pub(super) struct Findings {
     path: Vec<Segment>,
     problems: Vec<Problem>,
+    unknown: usize,
 }
 
 impl Findings {
@@ -130,6 +131,17 @@ impl Findings {
         if !self.is_full() {
             self.problems.push(Problem::new(FieldPath(self.path.clone()), message));
         }
+    }
+
+    /// Notes that the field at the present path is not known.
+    pub(super) fn add_unknown(&mut self, message: String) {
+        self.unknown += usize::from(!self.is_full());
+        self.add(message);
+    }
+
+    /// Returns whether all is right but for fields that are not known.
+    pub(super) fn fits(&self) -> bool {
+        self.problems.len() == self.unknown
     }
 
     /// Returns whether nothing more is noted.

@@ -190,7 +190,7 @@ fn check_fields(
         }
         findings.within(Segment::Field(name.clone()), |findings| match properties.get(name) {
             Some(property) => property.check(value, findings),
-            None => findings.add(unknown(name, properties.keys().map(String::as_str))),
+            None => findings.add_unknown(unknown(name, properties.keys().map(String::as_str))),
         });
     }
 }

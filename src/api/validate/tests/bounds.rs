@@ -3,10 +3,6 @@
 use super::*;
 use proptest::prelude::*;
 
-fn read_bytes(bytes: &[u8], format: Format) -> Result<Vec<Document>, SyntaxError> {
-    read(bytes, format, &PoolSchema::new().unwrap())
-}
-
 #[test]
 fn a_mebibyte_of_garbage_is_refused_with_a_short_message() {
     let mut random = fastrand::Rng::with_seed(7);

@@ -31,7 +31,14 @@ fn only(text: &str) -> Document {
 }
 
 fn all(text: &str) -> Result<Vec<Document>, SyntaxError> {
-    read(text.as_bytes(), Format::Yaml, &PoolSchema::new().unwrap())
+    read_bytes(text.as_bytes(), Format::Yaml)
+}
+
+fn read_bytes(bytes: &[u8], format: Format) -> Result<Vec<Document>, SyntaxError> {
+    thread_local! {
+        static SCHEMA: PoolSchema = PoolSchema::new().unwrap();
+    }
+    SCHEMA.with(|schema| read(bytes, format, schema))
 }
 
 fn pool(spec: &str) -> BackendPool {

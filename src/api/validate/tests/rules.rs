@@ -175,3 +175,9 @@ fn several_broken_rules_are_all_said() {
     let said = problems(&whole("limits: {maxPending: 5}, healthCheck: {http: {}, tcp: {}}"));
     assert_eq!(said.len(), 2, "{said:?}");
 }
+
+#[test]
+fn a_field_that_is_not_known_hides_no_broken_rule() {
+    let said = problems("{backends: [{weight: 1}], algorythm: x}");
+    assert_eq!(said.len(), 2, "{said:?}");
+}

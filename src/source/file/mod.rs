@@ -1,0 +1,16 @@
+//! Objects from a directory of manifests, read again when it changes.
+//!
+//! A file that is half written or broken keeps its last good objects, as the API server would keep
+//! the stored one; so does an object that is refused. Of an object that is in two files the one in
+//! the first path counts. Swapped symbolic links, as in a mounted ConfigMap, are seen as changes.
+
+mod directory;
+mod list;
+mod merge;
+mod run;
+
+#[cfg(test)]
+mod tests;
+
+pub use directory::{Directory, OpenError};
+pub use run::run;

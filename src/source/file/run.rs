@@ -1,0 +1,149 @@
+//! Follows a directory.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use notify::event::{AccessKind, AccessMode};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::directory::{Directory, SETTLE, Scan};
+use crate::source::{Batch, State};
+
+/// Writes in quick succession are read once.
+const QUIET: Duration = Duration::from_millis(20);
+
+/// Time between looks without a reason: finds what no event tells, such as a change behind a
+/// symbolic link, or a directory that was moved away and put back.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// The same where there are no events at all.
+const LOOK_WITHOUT_EVENTS: Duration = Duration::from_secs(1);
+
+/// Most troubles that the state tells; all are logged.
+const MAX_TOLD: usize = 5;
+
+/// Follows a directory until nobody listens any more.
+pub async fn run(
+    mut directory: Directory,
+    batches: mpsc::Sender<Batch>,
+    state: watch::Sender<State>,
+) {
+    let mut events = Events::default();
+    let mut logged = BTreeSet::new();
+    let mut is_synced = false;
+    loop {
+        // Before the look: a change during it is an event that waits.
+        events.follow(directory.path());
+        let looked = tokio::task::spawn_blocking(move || {
+            let scan = directory.scan(SystemTime::now());
+            (directory, scan)
+        });
+        let Ok((back, scan)) = looked.await else { return };
+        directory = back;
+        let Scan { changes, troubles, is_unsettled, root } = scan;
+        events.check(root);
+        let is_news = root.is_some() && !is_synced;
+        is_synced |= root.is_some();
+        if is_news || !changes.is_empty() {
+            let batch = Batch { changes, synced: is_synced };
+            if batches.send(batch).await.is_err() {
+                return;
+            }
+        }
+        log(&troubles, &mut logged);
+        let now = State { synced: is_synced, trouble: summary(&troubles) };
+        state.send_if_modified(|state| {
+            let is_other = *state != now;
+            *state = now;
+            is_other
+        });
+        let look = if is_unsettled { SETTLE } else { events.look() };
+        tokio::select! {
+            () = events.changed.notified() => tokio::time::sleep(QUIET).await,
+            () = tokio::time::sleep(look) => {}
+            () = batches.closed() => return,
+        }
+    }
+}
+
+/// Logs each trouble once, and its end.
+fn log(troubles: &[String], logged: &mut BTreeSet<String>) {
+    let now: BTreeSet<String> = troubles.iter().cloned().collect();
+    for trouble in now.difference(logged) {
+        tracing::warn!("{trouble}");
+    }
+    if now.is_empty() && !logged.is_empty() {
+        tracing::info!("all manifests are read again");
+    }
+    *logged = now;
+}
+
+fn summary(troubles: &[String]) -> Option<String> {
+    let told: Vec<&str> = troubles.iter().take(MAX_TOLD).map(String::as_str).collect();
+    match troubles.len().checked_sub(MAX_TOLD) {
+        _ if troubles.is_empty() => None,
+        None | Some(0) => Some(told.join("; ")),
+        Some(more) => Some(format!("{}; and {more} more", told.join("; "))),
+    }
+}
+
+/// Events of the file system.
+#[derive(Default)]
+struct Events {
+    changed: Arc<Notify>,
+    watcher: Option<RecommendedWatcher>,
+    root: Option<(u64, u64)>,
+    is_hopeless: bool,
+}
+
+impl Events {
+    /// Asks for events, unless they come already. Without them the directory is looked at often.
+    fn follow(&mut self, directory: &Path) {
+        if self.watcher.is_some() || self.is_hopeless {
+            return;
+        }
+        match watch_directory(directory, Arc::clone(&self.changed)) {
+            Ok(watcher) => self.watcher = Some(watcher),
+            Err(error) if matches!(error.kind, notify::ErrorKind::PathNotFound) => {}
+            Err(error) if directory.exists() => {
+                tracing::warn!("no file events ({error}): manifests are looked at every second");
+                self.is_hopeless = true;
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Asks again if the path leads to another directory than before.
+    fn check(&mut self, root: Option<(u64, u64)>) {
+        let before = std::mem::replace(&mut self.root, root);
+        if root.is_none() || before.is_some_and(|before| Some(before) != root) {
+            self.watcher = None;
+            if root.is_some() {
+                self.changed.notify_one();
+            }
+        }
+    }
+
+    fn look(&self) -> Duration {
+        if self.watcher.is_some() { LOOK } else { LOOK_WITHOUT_EVENTS }
+    }
+}
+
+fn watch_directory(directory: &Path, changed: Arc<Notify>) -> notify::Result<RecommendedWatcher> {
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // Own reads must not look like changes.
+        let is_read = event.is_ok_and(|event| match event.kind {
+            EventKind::Access(AccessKind::Close(AccessMode::Write)) => false,
+            EventKind::Access(_) => true,
+            _ => false,
+        });
+        if !is_read {
+            changed.notify_one();
+        }
+    })?;
+    watcher.watch(directory, RecursiveMode::Recursive)?;
+    Ok(watcher)
+}
