@@ -27,7 +27,9 @@ pub(super) fn complete(value: &mut Value, schema: &Schema) {
             }
         }
         (Value::Array(items), Shape::List { items: schema, .. }) => {
-            items.iter_mut().for_each(|item| complete(item, schema));
+            for item in items {
+                complete(item, schema);
+            }
         }
         (value @ Value::Number(_), Shape::Integer { .. }) => {
             let whole = value.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < 9e15);

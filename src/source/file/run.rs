@@ -10,6 +10,7 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::directory::{Directory, SETTLE, Scan};
+use crate::metrics::Metrics;
 use crate::source::{Batch, State};
 
 /// Writes in quick succession are read once.
@@ -30,6 +31,7 @@ pub async fn run(
     mut directory: Directory,
     batches: mpsc::Sender<Batch>,
     state: watch::Sender<State>,
+    metrics: Arc<Metrics>,
 ) {
     let mut events = Events::default();
     let mut logged = BTreeSet::new();
@@ -53,7 +55,11 @@ pub async fn run(
                 return;
             }
         }
-        log(&troubles, &mut logged);
+        for _ in 0..log(&troubles, &mut logged) {
+            metrics.control().source_error("Manifest");
+        }
+        metrics.control().set_source_synced(is_synced);
+        metrics.control().set_source_connected(root.is_some());
         let now = State { synced: is_synced, trouble: summary(&troubles) };
         state.send_if_modified(|state| {
             let is_other = *state != now;
@@ -69,16 +75,19 @@ pub async fn run(
     }
 }
 
-/// Logs each trouble once, and its end.
-fn log(troubles: &[String], logged: &mut BTreeSet<String>) {
+/// Logs each trouble once, and its end; returns how many are new.
+fn log(troubles: &[String], logged: &mut BTreeSet<String>) -> usize {
     let now: BTreeSet<String> = troubles.iter().cloned().collect();
-    for trouble in now.difference(logged) {
+    let new: Vec<&String> = now.difference(logged).collect();
+    for trouble in &new {
         tracing::warn!("{trouble}");
     }
+    let count = new.len();
     if now.is_empty() && !logged.is_empty() {
         tracing::info!("all manifests are read again");
     }
     *logged = now;
+    count
 }
 
 fn summary(troubles: &[String]) -> Option<String> {

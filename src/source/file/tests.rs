@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use super::directory::Scan;
 use super::{Directory, OpenError, run};
 use crate::api::{Change, Kind, Object, ObjectKey};
+use crate::metrics::Metrics;
 use crate::source::{Batch, State};
 
 fn service(name: &str, port: u16) -> String {
@@ -258,7 +259,7 @@ fn start(text: &str) -> Running {
     let directory = Directory::open(folder.path()).unwrap();
     let (sender, batches) = mpsc::channel(1);
     let (states, state) = watch::channel(State::default());
-    let task = tokio::spawn(run(directory, sender, states));
+    let task = tokio::spawn(run(directory, sender, states, Metrics::new(1)));
     Running { folder, batches, state, task }
 }
 

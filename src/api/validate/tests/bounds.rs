@@ -33,7 +33,11 @@ fn an_alias_bomb_is_refused() {
     let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..12 {
         let before = format!("*a{}, ", level - 1).repeat(10);
-        text.push_str(&format!("a{level}: &a{level} [{}]\n", before.trim_end_matches(", ")));
+        text += &format!(
+            "a{level}: &a{level} [{}]
+",
+            before.trim_end_matches(", ")
+        );
     }
     assert!(read_bytes(text.as_bytes(), Format::Yaml).is_err());
 }

@@ -8,9 +8,9 @@ use crate::api::{BackendPool, Object};
 
 /// Returns the problems of a pool whose spec is a YAML text; spec lines start at line 5.
 fn problems(spec: &str) -> Vec<String> {
-    let spec: String = spec.trim_matches('\n').lines().map(|line| format!("  {line}\n")).collect();
+    let spec = spec.trim_matches('\n').replace('\n', "\n  ");
     let text = format!(
-        "apiVersion: weir.dev/v1alpha1\nkind: BackendPool\nmetadata: {{ name: shop }}\nspec:\n{spec}"
+        "apiVersion: weir.dev/v1alpha1\nkind: BackendPool\nmetadata: {{ name: shop }}\nspec:\n  {spec}\n"
     );
     refusal(&text)
 }
