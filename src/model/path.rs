@@ -54,7 +54,6 @@ fn is_normal(path: &[u8]) -> bool {
                     return false;
                 }
                 segment = Segment::Start;
-                continue;
             }
             b'%' => {
                 let [high, low, tail @ ..] = rest else { return false };

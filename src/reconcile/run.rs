@@ -94,7 +94,7 @@ impl Reconciler {
         self.updates(step.judged)
     }
 
-    fn swap(&mut self, changed: &Changed) {
+    fn swap(&self, changed: &Changed) {
         let model = self.translator.model();
         let next = self.table.load().next(model, changed, &self.pools, &self.metrics, clock::now());
         let generation = next.generation();

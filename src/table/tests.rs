@@ -102,7 +102,7 @@ fn empty_pool(name: &PoolName) -> Arc<crate::model::Pool> {
 fn build(model: &Model) -> Table {
     Table::build(
         model,
-        &Pools::new(Default::default(), Metrics::new(1)).0,
+        &Pools::new(crate::upstream::Options::default(), Metrics::new(1)).0,
         &Metrics::new(1),
         Millis(0),
     )
@@ -290,7 +290,7 @@ proptest! {
     fn the_next_table_equals_one_built_at_once(
         versions in prop::collection::vec(some_routes(), 1..5), requests in prop::collection::vec(request(), 8),
     ) {
-        let (pools, _readers) = Pools::new(Default::default(), Metrics::new(1));
+        let (pools, _readers) = Pools::new(crate::upstream::Options::default(), Metrics::new(1));
         let metrics = Metrics::new(1);
         let mut before = Model::default();
         let mut table = Table::default();
@@ -314,7 +314,7 @@ proptest! {
 
 #[test]
 fn a_change_of_endpoints_shares_the_router_and_the_other_pools() {
-    let (pools, _readers) = Pools::new(Default::default(), Metrics::new(1));
+    let (pools, _readers) = Pools::new(crate::upstream::Options::default(), Metrics::new(1));
     let metrics = Metrics::new(1);
     let before = model(vec![
         route("a", 0, &["a.example.com"], vec![prefix("/")]),

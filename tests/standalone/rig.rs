@@ -172,7 +172,9 @@ impl Weir {
             }
             match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(line) => self.log.push(line),
-                Err(_) => panic!("no log line with {text:?} in:\n{}", self.log.join("\n")),
+                Err(error) => {
+                    panic!("no log line with {text:?} ({error}) in:\n{}", self.log.join("\n"))
+                }
             }
         }
     }
