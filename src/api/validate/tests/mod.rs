@@ -1,4 +1,5 @@
 mod bounds;
+mod cases;
 mod kinds;
 mod rules;
 mod structure;

@@ -1,0 +1,138 @@
+//! Specs that break and keep the CEL rules of the CRD. The tests against a real API server read
+//! this file too.
+
+const BACKENDS: &str = "backends: [{service: {name: a, port: 80}}]";
+
+/// A spec that breaks a rule, where, what is said, and a spec that keeps it.
+pub const CASES: &[(&str, &str, &str, &str)] = &[
+    (
+        "backends: [{weight: 1}]",
+        "spec.backends[0]",
+        "exactly one of service and endpoint must be set",
+        "backends: [{endpoint: {address: '::1', port: 1}}]",
+    ),
+    (
+        "backends: [{service: {name: a, port: 80}, endpoint: {address: 127.0.0.1, port: 1}}]",
+        "spec.backends[0]",
+        "exactly one of service and endpoint must be set",
+        "backends: [{service: {name: a, port: 80}}]",
+    ),
+    (
+        "backends: [{service: {name: a, port: 80}, weight: 0}]",
+        "spec",
+        "at least one backend needs a weight above 0",
+        "backends: [{service: {name: a, port: 80}, weight: 0}, {service: {name: b, port: 80}}]",
+    ),
+    (
+        "{tls: {certificateRefs: [{name: a}, {name: b}]}, routes: [{}]}",
+        "spec",
+        "tls without hostnames takes exactly one certificateRef: it becomes the default certificate",
+        "{tls: {certificateRefs: [{name: a}, {name: b}]}, routes: [{hostnames: [a.example]}]}",
+    ),
+    (
+        "loadBalancing: {algorithm: Maglev}",
+        "spec",
+        "loadBalancing.hashOn is required for the algorithms RingHash and Maglev: say what to hash, \
+         e.g. [{clientAddress: true}]",
+        "loadBalancing: {algorithm: Maglev, hashOn: [{clientAddress: true}]}",
+    ),
+    (
+        "loadBalancing: {hashOn: [{path: true}]}",
+        "spec",
+        "loadBalancing.hashOn is only used by the algorithms RingHash and Maglev",
+        "loadBalancing: {algorithm: RingHash, hashOn: [{path: true}]}",
+    ),
+    (
+        "loadBalancing: {algorithm: RingHash, hashOn: [{header: a, cookie: b}]}",
+        "spec.loadBalancing.hashOn[0]",
+        "exactly one of header, cookie, queryParam, clientAddress and path must be set",
+        "loadBalancing: {algorithm: RingHash, hashOn: [{header: a}, {cookie: b}]}",
+    ),
+    (
+        "loadBalancing: {algorithm: RingHash, hashOn: [{path: false}]}",
+        "spec.loadBalancing.hashOn[0]",
+        "clientAddress and path take only the value true: leave the field out instead",
+        "loadBalancing: {algorithm: RingHash, hashOn: [{queryParam: q}]}",
+    ),
+    (
+        "loadBalancing: {locality: {prefer: ClientRegion}}",
+        "spec.loadBalancing.locality",
+        "locality.regions is required when prefer is ClientRegion: say where each region is and \
+         whose clients belong to it",
+        "loadBalancing: {locality: {prefer: ClientRegion, regions: \
+         [{name: a, location: {latitude: 1.5, longitude: -2}}]}}",
+    ),
+    (
+        "loadBalancing: {locality: {prefer: Zone, regions: \
+         [{name: a, location: {latitude: 1, longitude: 2}}]}}",
+        "spec.loadBalancing.locality",
+        "locality.regions is only used when prefer is ClientRegion",
+        "loadBalancing: {locality: {prefer: Zone}}",
+    ),
+    (
+        "healthCheck: {http: {}, tcp: {}}",
+        "spec.healthCheck",
+        "exactly one of http, tcp and grpc must be set",
+        "healthCheck: {grpc: {}}",
+    ),
+    (
+        "healthCheck: {tcp: {}, timeout: 1m1s}",
+        "spec.healthCheck",
+        "healthCheck.timeout must not be longer than healthCheck.interval",
+        "healthCheck: {tcp: {}, timeout: 500ms, interval: 500ms}",
+    ),
+    (
+        "healthCheck: {http: {expectedStatuses: [{start: 300, end: 299}]}}",
+        "spec.healthCheck.http.expectedStatuses[0]",
+        "start must not be above end",
+        "healthCheck: {http: {expectedStatuses: [{start: 299, end: 299}]}}",
+    ),
+    (
+        "limits: {queueTimeout: 1s}",
+        "spec.limits",
+        "limits.queueTimeout needs limits.maxPending: without a queue nothing waits",
+        "limits: {queueTimeout: 1s, maxPending: 1, maxRequests: 1}",
+    ),
+    (
+        "limits: {maxPending: 5}",
+        "spec.limits",
+        "limits.maxPending needs limits.maxRequests or limits.perEndpoint.maxRequests: without it \
+         nothing has to wait",
+        "limits: {maxPending: 5, perEndpoint: {maxRequests: 2}}",
+    ),
+    (
+        "routes: [{matches: [{path: {value: a}}]}]",
+        "spec.routes[0].matches[0].path",
+        "path.value must start with / for the types Exact and PathPrefix",
+        "routes: [{matches: [{path: {type: RegularExpression, value: a}}]}]",
+    ),
+    (
+        "routes: [{matches: [{path: {value: /a/../b}}]}]",
+        "spec.routes[0].matches[0].path",
+        "path.value must be a normal form: no //, /./ or /../, as no request has them after \
+         normalisation",
+        "routes: [{matches: [{path: {value: /a/..b}}]}]",
+    ),
+    (
+        "routes: [{matches: [{path: {type: Exact, value: '/a?b'}}]}]",
+        "spec.routes[0].matches[0].path",
+        "path.value must not hold a query (?) or a fragment (#): use queryParams",
+        "routes: [{matches: [{path: {type: RegularExpression, value: '/a?b'}}]}]",
+    ),
+    (
+        "routes: [{timeouts: {request: 1s, backendRequest: 1500ms}}]",
+        "spec.routes[0].timeouts",
+        "timeouts.backendRequest must not be longer than timeouts.request",
+        "routes: [{timeouts: {request: 0s, backendRequest: 1m}}]",
+    ),
+];
+
+/// Returns a spec with backends: the given one where it has some.
+pub fn whole(spec: &str) -> String {
+    let inner = spec.strip_prefix('{').and_then(|s| s.strip_suffix('}')).unwrap_or(spec);
+    if inner.starts_with("backends") {
+        inner.to_owned()
+    } else {
+        format!("{{{inner}, {BACKENDS}}}")
+    }
+}

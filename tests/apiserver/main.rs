@@ -1,0 +1,18 @@
+//! Weir against a real Kubernetes API server. `hack/k8s/build` makes one; without it every test
+//! here says `skipped`.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "tests"
+)]
+
+#[path = "../support/apiserver.rs"]
+mod apiserver;
+#[path = "../../src/api/validate/tests/cases.rs"]
+mod cases;
+mod crd;
+mod rig;
