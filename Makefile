@@ -38,10 +38,10 @@ deny: ## Check licences and sources of dependencies (needs cargo-deny)
 
 generate: ## Write anew what is generated from the code
 	hack/tools/build >/dev/null
-	WEIR_REQUIRE_HELM=1 WEIR_GENERATE=1 cargo test --locked --test generated --test chart -- --nocapture
+	WEIR_REQUIRE_HELM=1 WEIR_GENERATE=1 cargo test --locked --test generated --test chart --test metrics -- --nocapture
 
 golden: ## Write the golden files anew; then read the difference
-	WEIR_GOLDEN=1 cargo test --locked --test golden
+	WEIR_GENERATE=1 cargo test --locked --test golden -- --nocapture
 
 apiserver-test: ## Run the tests that need a real API server
 	hack/k8s/build >/dev/null
