@@ -79,3 +79,12 @@ fn collect(
     above.pop();
     Ok(())
 }
+
+/// Returns the manifests below a folder, in the order in which they count.
+///
+/// # Errors
+/// Where a folder cannot be read.
+pub fn paths(root: &Path) -> io::Result<Vec<(PathBuf, Format)>> {
+    let found = manifests(root)?;
+    Ok(found.into_iter().map(|(path, (format, _))| (root.join(path), format)).collect())
+}

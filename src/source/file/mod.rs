@@ -13,4 +13,5 @@ mod run;
 mod tests;
 
 pub use directory::{Directory, OpenError};
+pub use list::paths;
 pub use run::run;

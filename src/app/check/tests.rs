@@ -1,0 +1,135 @@
+use std::path::PathBuf;
+
+use super::command::sources;
+use super::report::{Level, Report, Source, check};
+use crate::api::validate::{Format, PoolSchema};
+use crate::translate::Options;
+
+fn report_of(files: &[(&str, &str)], standalone: bool) -> Report {
+    let source = |(path, text): &(&str, &str)| Source {
+        path: PathBuf::from(path),
+        format: Format::Yaml,
+        bytes: text.as_bytes().to_vec(),
+    };
+    let sources: Vec<Source> = files.iter().map(source).collect();
+    check(&sources, Options { standalone }, &PoolSchema::new().unwrap())
+}
+
+fn lines(report: &Report) -> Vec<String> {
+    report.findings.iter().map(ToString::to_string).collect()
+}
+
+fn pool(name: &str, spec: &str) -> String {
+    format!(
+        "apiVersion: weir.dev/v1alpha1\nkind: BackendPool\nmetadata: {{ name: {name} }}\nspec: {spec}\n---\n"
+    )
+}
+
+const LOOPBACK: &str = "{ backends: [{ endpoint: { address: 127.0.0.1, port: 80 } }] }";
+
+#[test]
+fn a_good_pool_is_accepted() {
+    let report = report_of(&[("a.yaml", &pool("a", LOOPBACK))], true);
+    assert_eq!(lines(&report), ["a.yaml: BackendPool default/a: accepted"]);
+    assert!(!report.is_refused());
+    assert_eq!(report.summary(), "1 object, 0 refused, 0 warnings");
+}
+
+#[test]
+fn every_problem_is_said_with_its_place() {
+    let text = pool("a", "{ backends: [{ weight: 1 }], algorythm: x }");
+    let report = report_of(&[("a.yaml", &text)], true);
+    assert!(report.is_refused());
+    assert_eq!(
+        lines(&report),
+        [
+            "a.yaml:4:36: BackendPool default/a: refused: spec.algorythm: unknown field; known \
+             here: backends, healthCheck, limits, loadBalancing, outlierDetection, panicThreshold, \
+             rateLimit, retry, routes, sessionPersistence, timeouts, tls",
+            "a.yaml:4:20: BackendPool default/a: refused: spec.backends[0]: exactly one of service \
+             and endpoint must be set",
+        ]
+    );
+    assert_eq!(report.summary(), "1 object, 1 refused, 0 warnings");
+}
+
+#[test]
+fn what_only_translation_finds_is_refused_too() {
+    let text = pool("a", LOOPBACK);
+    let report = report_of(&[("a.yaml", &text)], false);
+    assert!(report.is_refused(), "{:?}", lines(&report));
+    assert_eq!(report.findings[0].level, Level::Refused);
+    assert!(lines(&report)[0].contains("UnsafeAddress"), "{:?}", lines(&report));
+}
+
+#[test]
+fn a_service_that_is_not_among_the_files_is_a_warning() {
+    let text = pool("a", "{ backends: [{ service: { name: far, port: 80 } }] }");
+    let report = report_of(&[("a.yaml", &text)], true);
+    assert!(!report.is_refused());
+    let levels: Vec<Level> = report.findings.iter().map(|finding| finding.level).collect();
+    assert_eq!(levels, [Level::Accepted, Level::Warning]);
+    assert!(lines(&report)[1].contains("far"), "{:?}", lines(&report));
+}
+
+#[test]
+fn files_are_judged_together() {
+    let text = pool("a", "{ backends: [{ service: { name: near, port: 80 } }] }");
+    let service = "apiVersion: v1\nkind: Service\nmetadata: { name: near }\nspec: { ports: [{ port: 80 }] }\n";
+    let report = report_of(&[("a.yaml", &text), ("b.yaml", service)], true);
+    assert_eq!(
+        lines(&report),
+        ["a.yaml: BackendPool default/a: accepted", "b.yaml: Service default/near: accepted"]
+    );
+}
+
+#[test]
+fn the_younger_of_two_equal_claims_is_refused_and_the_other_not() {
+    let spec = "{ routes: [{ hostnames: [x.example] }], backends: [{ endpoint: { address: 127.0.0.1, port: 80 } }] }";
+    let text = pool("a", spec) + &pool("b", spec);
+    let report = report_of(&[("a.yaml", &text)], true);
+    let levels: Vec<Level> = report.findings.iter().map(|finding| finding.level).collect();
+    assert_eq!(levels, [Level::Accepted, Level::Refused], "{:?}", lines(&report));
+    assert!(lines(&report)[1].contains("RouteConflict"), "{:?}", lines(&report));
+}
+
+#[test]
+fn a_broken_file_and_kinds_of_others_leave_the_rest_judged() {
+    let other = "apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: web }\n";
+    let report = report_of(
+        &[("a.yaml", "a: [b\n"), ("b.yaml", other), ("c.yaml", &pool("c", LOOPBACK))],
+        true,
+    );
+    let lines = lines(&report);
+    assert!(lines[0].starts_with("a.yaml:"), "{lines:?}");
+    assert!(lines[0].contains(": refused: not YAML"), "{lines:?}");
+    assert_eq!(lines[1], "b.yaml: Deployment web: not read by Weir");
+    assert_eq!(lines[2], "c.yaml: BackendPool default/c: accepted");
+    assert_eq!(report.summary(), "3 objects, 1 refused, 0 warnings");
+}
+
+#[test]
+fn an_object_that_is_twice_there_is_said_once_as_a_warning() {
+    let report =
+        report_of(&[("a.yaml", &pool("a", LOOPBACK)), ("b.yaml", &pool("a", LOOPBACK))], true);
+    assert_eq!(
+        lines(&report)[1],
+        "b.yaml: BackendPool default/a: warning: is in a.yaml already, which counts"
+    );
+}
+
+#[test]
+fn folders_are_read_in_order_and_named_files_whatever_their_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for name in ["b.yaml", "a.json", "c.txt"] {
+        std::fs::write(path(name), "{}").unwrap();
+    }
+    let found = sources(&[path("c.txt"), folder.path().to_owned()]).unwrap();
+    let found: Vec<PathBuf> = found.into_iter().map(|source| source.path).collect();
+    assert_eq!(found, [path("c.txt"), path("a.json"), path("b.yaml")]);
+    let error = sources(&[path("none.yaml")]).err().unwrap();
+    assert!(format!("{error:#}").contains("none.yaml"), "{error:#}");
+    let empty = tempfile::tempdir().unwrap();
+    assert!(sources(&[empty.path().to_owned()]).is_err());
+}
