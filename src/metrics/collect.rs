@@ -78,7 +78,7 @@ fn routes(metrics: &Metrics, families: &mut Vec<MetricFamily>) {
         }
         let totals = stats.totals();
         durations.histogram(&[pool, route], &stats.durations());
-        received.count(&[pool, route], totals.received_bytes);
+        received.counted(&[pool, route], totals.received_bytes);
         sent.count(&[pool, route], totals.sent_bytes);
     }
     families.extend([requests, durations, received, sent].map(Samples::finish));
@@ -97,8 +97,8 @@ fn listeners(metrics: &Metrics, families: &mut Vec<MetricFamily>) {
         let totals = stats.totals();
         accepted.count(&[name], totals.accepted);
         open.count(&[name], totals.open);
-        accept_errors.count(&[name], stats.accept_errors());
-        protocol_errors.count(&[name], stats.protocol_errors());
+        accept_errors.counted(&[name], stats.accept_errors());
+        protocol_errors.counted(&[name], stats.protocol_errors());
         for protocol in Protocol::ALL {
             protocols.counted(&[name, protocol.as_str()], stats.requests(*protocol));
         }
@@ -131,7 +131,7 @@ fn pools(metrics: &Metrics, families: &mut Vec<MetricFamily>) {
         for outcome in RetryOutcome::ALL {
             retries.counted(&[pool, outcome.as_str()], stats.retries(*outcome));
         }
-        exhausted.count(&[pool], stats.budget_exhausted());
+        exhausted.counted(&[pool], stats.budget_exhausted());
         for reason in Reason::ALL {
             dropped.counted(&[pool, reason.as_str()], stats.drops(*reason));
         }
@@ -164,7 +164,7 @@ fn pool_health(metrics: &Metrics, families: &mut Vec<MetricFamily>) {
         }
         panic.count(&[pool], totals.panic.into());
         tier.count(&[pool], totals.tier.into());
-        ejections.count(&[pool], totals.ejections);
+        ejections.counted(&[pool], totals.ejections);
         for result in ProbeResult::ALL {
             probes.counted(&[pool, result.as_str()], stats.probes(*result));
         }

@@ -38,8 +38,8 @@ const HEAD: &str = "\
 - Labels hold only names from the configuration and words of closed sets. Nothing that a client
   sends (host, path, method, address) can add a series.
 - `pool` is `namespace/name` of the BackendPool; `route` is the name of the route in it, or its position.
-- Series of a pool, route or endpoint disappear with it. A series whose counter is still 0 may be absent
-  where it has a label such as `code`, `reason` or `result`.
+- Series of a pool, route or endpoint disappear with it. Counters and histograms with labels
+  appear when they first count something.
 - The label `endpoint` is an address and port. Above `--metrics-endpoint-limit` endpoints, further ones
   share the series `endpoint=\"other\"` of their pool.
 

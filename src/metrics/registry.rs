@@ -71,6 +71,11 @@ impl Metrics {
         self.routes.lock().find_or_insert(labels, make)
     }
 
+    /// Returns the counters of a route that somebody counts into already.
+    pub fn known_route(&self, labels: &RouteLabels) -> Option<Arc<RouteStats>> {
+        self.routes.lock().entries.get(labels).and_then(Weak::upgrade)
+    }
+
     /// Returns the counters of a pool (`namespace/name`), the same for the same name.
     pub fn pool(&self, pool: &str) -> Arc<PoolStats> {
         let make = |pool: &Arc<str>| PoolStats::new(Arc::clone(pool), self.workers);

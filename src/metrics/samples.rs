@@ -52,8 +52,11 @@ impl Samples {
         self.metrics.push(metric);
     }
 
-    /// Adds the series of a histogram.
+    /// Adds the series of a histogram: with labels only once something was counted.
     pub(super) fn histogram(&mut self, labels: &[&str], distribution: &Distribution) {
+        if distribution.count == 0 && !labels.is_empty() {
+            return;
+        }
         let bucket = |(bound, below): &(f64, u64)| {
             let mut bucket = Bucket::default();
             bucket.set_upper_bound(*bound);
