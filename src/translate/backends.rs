@@ -127,11 +127,11 @@ fn of_service(
         return (origin, Vec::new());
     }
     let Some(service) = context.objects.services.get(&key) else {
-        problems.reference(
-            ConditionReason::BackendNotFound,
-            field,
-            format_args!("there is no Service {key}"),
-        );
+        let what = match context.objects.invalid.get(&(Kind::Service, key.clone())) {
+            Some(invalid) => format!("Service {key} cannot be read: {}", invalid.message),
+            None => format!("there is no Service {key}"),
+        };
+        problems.reference(ConditionReason::BackendNotFound, field, what);
         return (origin, Vec::new());
     };
     let port_name = match port_name(service, spec.port) {
@@ -147,6 +147,14 @@ fn of_service(
     };
     let mut found = BTreeMap::new();
     for slice in context.slices.of_service(context.objects, &key) {
+        if !matches!(slice.address_type.as_str(), "IPv4" | "IPv6") {
+            let name = slice.metadata.name.as_deref().unwrap_or_default();
+            let kind = &slice.address_type;
+            problems.notes.push(format!(
+                "EndpointSlice {name} is left out: its addresses are of type {kind}"
+            ));
+            continue;
+        }
         of_slice(context, slice, port_name, &mut found, used);
     }
     let mut refused = Vec::new();
@@ -172,10 +180,12 @@ fn port_name(service: &Service, number: i32) -> Result<&str, String> {
         return Err("is of type ExternalName, which has no endpoints: use an endpoint".into());
     }
     let ports = spec.and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
-    match ports.iter().find(|port| port.port == number) {
-        Some(port) if port.protocol.as_deref().is_none_or(|protocol| protocol == "TCP") => {
-            Ok(port.name.as_deref().unwrap_or_default())
-        }
+    let is_tcp = |protocol: &Option<String>| protocol.as_deref().is_none_or(|name| name == "TCP");
+    // HTTP/3 has made it common that one number is there for UDP and for TCP.
+    let mut same = ports.iter().filter(|port| port.port == number);
+    let tcp = same.clone().find(|port| is_tcp(&port.protocol));
+    match tcp.or_else(|| same.next()) {
+        Some(port) if is_tcp(&port.protocol) => Ok(port.name.as_deref().unwrap_or_default()),
         Some(_) => Err(format!("has port {number}, but not for TCP")),
         None => {
             let there: Vec<String> = ports.iter().map(|port| port.port.to_string()).collect();
@@ -192,9 +202,6 @@ fn of_slice(
     found: &mut BTreeMap<SocketAddr, Endpoint>,
     used: &mut Used,
 ) {
-    if !matches!(slice.address_type.as_str(), "IPv4" | "IPv6") {
-        return;
-    }
     let port = slice.ports.iter().flatten().find(|port| {
         port.name.as_deref().unwrap_or_default() == port_name
             && port.protocol.as_deref().is_none_or(|protocol| protocol == "TCP")
@@ -238,11 +245,11 @@ fn readiness(endpoint: &SliceEndpoint) -> Option<Readiness> {
     let ready = conditions.and_then(|c| c.ready).unwrap_or(true);
     let serving = conditions.and_then(|c| c.serving).unwrap_or(ready);
     let terminating = conditions.and_then(|c| c.terminating).unwrap_or(false);
-    match (ready, serving, terminating) {
-        (true, _, false) => Some(Readiness::Ready),
-        // A Service with publishNotReadyAddresses says ready of ending pods as well.
-        (true, _, true) | (false, true, true) => Some(Readiness::Terminating),
-        (false, _, _) => None,
+    match (ready, serving && terminating) {
+        // Also where it is terminating: a Service with publishNotReadyAddresses wants it so.
+        (true, _) => Some(Readiness::Ready),
+        (false, true) => Some(Readiness::Terminating),
+        (false, false) => None,
     }
 }
 

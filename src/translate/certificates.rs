@@ -137,7 +137,7 @@ fn parse(secret: &Secret) -> Result<Pair, String> {
     for (index, block) in blocks.iter().enumerate() {
         let certificate = block
             .parse_x509()
-            .map_err(|error| format!("certificate {} of tls.crt: {error}", index + 1))?;
+            .map_err(|_| format!("block {} of tls.crt is not an X.509 certificate", index + 1))?;
         certificates.push(certificate);
     }
     drop(certificates);

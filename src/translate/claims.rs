@@ -67,10 +67,15 @@ impl Claims {
                 let (host, rule) = claim;
                 match winner {
                     Some(winner) if winner.object != route.id.object => lost.push(format!(
-                        "spec.routes[{}]: {} is already served by the older pool {}",
+                        "spec.routes[{}]: {} is served by pool {}, which {}",
                         route.id.position,
                         describe(host.as_ref(), &rule),
-                        winner.object
+                        winner.object,
+                        if winner.created < route.id.created {
+                            "is older"
+                        } else {
+                            "comes first by name"
+                        }
                     )),
                     _ => kept.entry(host).or_default().push(rule),
                 }

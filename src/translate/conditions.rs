@@ -19,7 +19,7 @@ pub(super) fn update(key: &ObjectKey, result: &PoolResult, lost: &[String]) -> S
     } else {
         yes(Type::Accepted, Reason::Accepted, "the spec is valid")
     };
-    let resolved = match problems.refs.first() {
+    let mut resolved = match problems.refs.first() {
         None => yes(Type::ResolvedRefs, Reason::ResolvedRefs, "all references are resolved"),
         Some((reason, _)) => {
             let messages: Vec<String> =
@@ -27,6 +27,9 @@ pub(super) fn update(key: &ObjectKey, result: &PoolResult, lost: &[String]) -> S
             no(Type::ResolvedRefs, *reason, &messages)
         }
     };
+    for note in problems.notes.iter().take(MOST_PROBLEMS) {
+        resolved.message += &format!("; note: {note}");
+    }
     let programmed = if result.pool.is_some() {
         yes(Type::Programmed, Reason::Programmed, "the pool is in the routing table")
     } else {

@@ -9,6 +9,8 @@ pub(super) struct Problems {
     pub(super) spec: Vec<String>,
     /// References that lead nowhere.
     pub(super) refs: Vec<(ConditionReason, String)>,
+    /// What is not wrong but worth knowing of the references.
+    pub(super) notes: Vec<String>,
 }
 
 impl Problems {

@@ -10,7 +10,7 @@ use crate::api::backend_pool::{
 };
 use crate::model::{
     HeaderName, Hostname, InvalidName, PathPattern, Pattern, PoolName, Route, RouteId, RouteMatch,
-    ValueMatch, ValuePattern,
+    ValueMatch, ValuePattern, path,
 };
 
 /// Time for one try where the route says nothing.
@@ -124,25 +124,20 @@ fn request_match(spec: &MatchSpec, field: &str, problems: &mut Problems) -> Opti
     })
 }
 
-fn path_pattern(spec: &PathMatch) -> Result<PathPattern, InvalidName> {
-    let plain = || {
-        let bad = !spec.value.starts_with('/') || spec.value.contains(['?', '#']);
-        if bad {
-            return Err(InvalidName {
-                what: "path",
-                value: spec.value.chars().take(64).collect(),
-                expected: "start with / and leave the query to queryParams",
-            });
-        }
-        Ok(spec.value.as_str())
-    };
+fn path_pattern(spec: &PathMatch) -> Result<PathPattern, String> {
+    // Requests are compared in their normal form, so that is how the declared path must be too.
+    let normal = || path::normalise(&spec.value).map_err(|error| error.to_string());
     Ok(match spec.kind {
-        PathMatchType::Exact => PathPattern::Exact(plain()?.into()),
+        PathMatchType::Exact => PathPattern::Exact(normal()?.into()),
         PathMatchType::PathPrefix => {
-            let value = plain()?.trim_end_matches('/');
+            let value = normal()?;
+            let value = value.trim_end_matches('/');
             PathPattern::Prefix(if value.is_empty() { "/" } else { value }.into())
         }
-        PathMatchType::RegularExpression => PathPattern::Regex(Pattern::parse(&spec.value)?),
+        PathMatchType::RegularExpression => {
+            let pattern = Pattern::parse(&spec.value).map_err(|error| error.to_string())?;
+            PathPattern::Regex(pattern)
+        }
     })
 }
 

@@ -40,10 +40,7 @@ pub(super) fn translate(
     let health_check = spec.health_check.as_ref().map(|spec| health_check(spec, problems));
     let outlier = spec.outlier_detection.as_ref().map(|spec| outlier(spec, problems));
     let retry = spec.retry.as_ref().map(|spec| retry(spec, problems));
-    let limits = match &spec.limits {
-        None => Some(Limits::default()),
-        Some(spec) => limits(spec, problems),
-    };
+    let limits = limits(&spec.limits.clone().unwrap_or_default(), problems);
     let rate_limit = spec.rate_limit.as_ref().map(|spec| rate_limit(spec, problems));
     Some(Pool {
         name: name.clone(),

@@ -113,5 +113,5 @@ fn the_older_of_two_equal_claims_is_served() {
     let younger = result.updates.iter().find(|update| update.pool.name == "p1").unwrap();
     let accepted = younger.conditions.first().unwrap();
     assert!(!accepted.status);
-    assert!(accepted.message.contains("older pool a/p2"), "{}", accepted.message);
+    assert!(accepted.message.contains("pool a/p2, which is older"), "{}", accepted.message);
 }
