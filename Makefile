@@ -41,7 +41,7 @@ generate: ## Write anew what is generated from the code
 	WEIR_REQUIRE_HELM=1 WEIR_GENERATE=1 cargo test --locked --test generated --test chart --test metrics -- --nocapture
 
 golden: ## Write the golden files anew; then read the difference
-	WEIR_GENERATE=1 cargo test --locked --test golden -- --nocapture
+	WEIR_GENERATE=1 cargo test --locked --test golden --test cases -- --nocapture
 
 apiserver-test: ## Run the tests that need a real API server
 	hack/k8s/build >/dev/null
