@@ -2,6 +2,7 @@
 //!
 //! May import everything; nobody imports it but `main`.
 
+pub mod backend;
 mod check;
 mod dispatch;
 mod logging;

@@ -94,7 +94,7 @@ impl Reconciler {
         self.updates(step.judged)
     }
 
-    fn swap(&self, changed: &Changed) {
+    fn swap(&mut self, changed: &Changed) {
         let model = self.translator.model();
         let next = self.table.load().next(model, changed, &self.pools, &self.metrics, clock::now());
         let generation = next.generation();
@@ -139,7 +139,10 @@ impl Reconciler {
         for key in judged {
             match self.update_of(&key) {
                 None => {
-                    self.told.remove(&key);
+                    if self.told.remove(&key).is_some() {
+                        // Without conditions and endpoints: the pool is gone.
+                        new.push(gone(key));
+                    }
                 }
                 Some(update) => {
                     if self.told.get(&key) != Some(&update) {
@@ -176,7 +179,7 @@ impl Reconciler {
 pub async fn run(
     mut reconciler: Reconciler,
     mut batches: mpsc::Receiver<Batch>,
-    updates: mpsc::Sender<Vec<StatusUpdate>>,
+    updates: mpsc::Sender<StatusUpdate>,
     secrets: watch::Sender<BTreeSet<ObjectKey>>,
 ) {
     let mut gather = Gather::default();
@@ -206,10 +209,16 @@ pub async fn run(
             }
             _ = health.tick() => reconciler.health_updates(),
         };
-        if !new.is_empty() && updates.send(new).await.is_err() {
-            return;
+        for update in new {
+            if updates.send(update).await.is_err() {
+                return;
+            }
         }
     }
+}
+
+fn gone(pool: ObjectKey) -> StatusUpdate {
+    StatusUpdate { pool, generation: None, conditions: Vec::new(), endpoints: None }
 }
 
 async fn until(due: Option<Instant>) {
