@@ -71,8 +71,9 @@ pub struct BackendPoolSpec {
     #[schemars(range(min = 0, max = 100))]
     pub panic_threshold: Option<i32>,
 
-    /// Whether and when a request is tried again on another endpoint. Without it, only a request
-    /// whose pooled connection died before a byte of the answer is repeated, once.
+    /// Whether and when a request is tried again on another endpoint. Without it, a request that is
+    /// safe to repeat is tried once more, when no connection could be opened or when it was closed
+    /// before a byte of the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
 
