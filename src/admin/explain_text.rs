@@ -63,15 +63,21 @@ impl Explanation {
             writeln!(f, "  and {} more", self.routes.omitted)?;
         }
         if let Some(route) = &self.route {
-            let millis = |limit: Option<u128>| {
-                limit.map_or_else(|| "none".to_owned(), |it| format!("{it} ms"))
-            };
+            let millis = |limit: Option<u128>| limit.map_or_else(|| "none".to_owned(), duration);
             let request = millis(route.request_timeout_millis);
             let attempt = millis(route.backend_request_timeout_millis);
             writeln!(f, "  timeouts: request {request}, one try {attempt}")?;
         }
         Ok(())
     }
+}
+
+/// Says milliseconds as people do.
+fn duration(millis: u128) -> String {
+    if millis < 1_000 || !millis.is_multiple_of(100) {
+        return format!("{millis} ms");
+    }
+    format!("{} s", millis as f64 / 1_000.0)
 }
 
 fn write_pool(f: &mut fmt::Formatter<'_>, pool: &ChosenPool) -> fmt::Result {
@@ -107,7 +113,7 @@ fn write_pool(f: &mut fmt::Formatter<'_>, pool: &ChosenPool) -> fmt::Result {
                 group.origin.to_string(),
                 group.locality.as_deref().unwrap_or_default().to_owned(),
                 format!("{:.1} % of requests", group.load * 100.0),
-                format!("{} endpoints", group.endpoints),
+                format!("{} ready", group.endpoints),
             ]
         })
         .collect();

@@ -45,6 +45,8 @@ function number(value, digits = 0) {
 }
 
 const rateText = (rate) => number(rate, rate > 0 && rate < 10 ? 1 : 0);
+/** Returns whether more than one in a hundred failed. */
+const isMany = (failed, all) => failed > all / 100;
 const percent = (share) => `${number(share * 100, share > 0 && share < 0.0995 ? 1 : 0)} %`;
 const color = (index) => `hsl(${HUES[index % HUES.length]} 62% ${index >= HUES.length ? 62 : 48}%)`;
 
@@ -89,7 +91,7 @@ function member(endpoint, index, share, rate) {
     cell(rateText(rate), "n", rate === 0),
     count(endpoint.in_flight),
     count(endpoint.requests),
-    endpoint.requests === null ? count(null) : cell(number(failed), failed > 0 ? "n bad-text" : "n", failed === 0),
+    endpoint.requests === null ? count(null) : cell(number(failed), isMany(failed, endpoint.requests) ? "n bad-text" : "n", failed === 0),
     cell(endpoint.latency_millis === null ? "–" : `${number(endpoint.latency_millis, 1)} ms`, "n"));
 }
 
@@ -173,7 +175,7 @@ function showRoutes(list) {
     return make("tr", {},
       cell(route.hostnames.join(", ") || "any host", "long"), cell(route.matches.join("; or ") || "everything", "long"), cell(route.pool),
       cell(rateText(rate), "n", rate === 0), count(route.requests),
-      cell(number(route.server_errors), route.server_errors ? "n bad-text" : "n", route.server_errors === 0),
+      cell(number(route.server_errors), isMany(route.server_errors, route.requests) ? "n bad-text" : "n", route.server_errors === 0),
       cell(seconds(route.p50_seconds), "n"), cell(seconds(route.p99_seconds), "n"));
   }));
 }
