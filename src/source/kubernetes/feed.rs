@@ -78,7 +78,9 @@ async fn trouble(id: &FeedId, error: &Error, told: &mpsc::Sender<Told>) -> bool 
     let code = code(error);
     if id.kind == Kind::ReferenceGrant && code == Some(404) {
         // Without the Gateway API's CRDs there is no grant, and nothing is wrong.
-        return told.send(Told::Listed(id.clone())).await.is_ok();
+        // That is an answer, so an outage before it is over.
+        return told.send(Told::Listed(id.clone())).await.is_ok()
+            && told.send(Told::Well(id.clone())).await.is_ok();
     }
     let message = match code {
         Some(404) if id.kind == Kind::BackendPool => "the CRD backendpools.weir.dev is not \
