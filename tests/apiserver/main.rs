@@ -14,5 +14,8 @@
 mod apiserver;
 #[path = "../../src/api/validate/tests/cases.rs"]
 mod cases;
+mod control;
 mod crd;
+mod objects;
 mod rig;
+mod source;

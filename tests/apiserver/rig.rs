@@ -1,11 +1,17 @@
 //! What all tests here share: one API server with the CRD, and waiting with a deadline.
 
+use std::future::Future;
+use std::time::Duration;
+
 use http::{Method, Request};
 use kube::Client;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::apiserver::{ApiServer, Options, assets_or_skip};
+
+/// No test waits longer for anything.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Returns the API server that the tests share, with the CRD; or says `skipped`.
 ///
@@ -49,4 +55,15 @@ pub async fn send(
         if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
     let request = Request::builder().method(method).uri(path).header("content-type", kind);
     client.request(request.body(body.to_string().into_bytes()).expect("a request")).await
+}
+
+/// Makes a namespace.
+pub async fn namespace(client: &Client, name: &str) {
+    let object = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
+    create(client, "/api/v1/namespaces", &object).await.expect("the namespace is made");
+}
+
+/// Waits for something, up to the deadline.
+pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(DEADLINE, future).await.unwrap_or_else(|_| panic!("waited for {what}"))
 }
