@@ -82,9 +82,15 @@ struct Rig {
 }
 
 async fn rig() -> Rig {
+    rig_with(|_| ()).await
+}
+
+async fn rig_with(change: impl Fn(&mut Pool)) -> Rig {
     let mut model = Model::default();
     for name in ["shop", "cart"] {
-        model.pools.insert(PoolName::new("shop", name), Arc::new(pool(name)));
+        let mut pool = pool(name);
+        change(&mut pool);
+        model.pools.insert(PoolName::new("shop", name), Arc::new(pool));
     }
     let host = Some("shop.example.com");
     let routes = [route("shop", 0, host, "/"), route("shop", 1, host, HOSTILE)];
@@ -241,6 +247,21 @@ async fn lists_show_state_and_traffic() {
     assert_eq!(routes["routes"][0]["server_errors"], 1);
     assert_eq!(routes["routes"][0]["p50_seconds"], 0.005);
     assert_eq!(routes["routes"][1]["matches"][0], HOSTILE);
+}
+
+#[tokio::test]
+async fn an_endpoint_of_two_backends_is_counted_once() {
+    let rig = rig_with(|pool| {
+        let again = Backend { origin: "shop/v2:80".into(), ..pool.backends[0].clone() };
+        pool.backends.push(again);
+    })
+    .await;
+    let table = rig.options.table.load_full();
+    let pool = table.pool_named(&PoolName::new("shop", "shop")).unwrap();
+    let _working = pool.endpoints[0].state.begin();
+    pool.endpoints[0].state.stats.answered(0, 200);
+    let shown = &rig.json("/api/v1/pools?search=shop/shop").await["pools"][0];
+    assert_eq!((&shown["requests"], &shown["in_flight"]), (&1.into(), &1.into()));
 }
 
 #[tokio::test]

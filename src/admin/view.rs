@@ -1,5 +1,6 @@
 //! What the page and other programs read of the table, as plain values.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -89,13 +90,15 @@ pub(super) struct CertificateView {
 impl PoolView {
     pub(super) fn of(pool: &Pool) -> Self {
         let totals = pool.state.stats.totals();
-        let endpoints = pool.endpoints.iter().map(|member| &member.state);
+        // An endpoint of two backends has one state.
+        let endpoints: BTreeMap<_, _> =
+            pool.endpoints.iter().map(|member| (member.state.address(), &member.state)).collect();
         let mut view = Self {
             name: pool.model.name.to_string(),
             algorithm: pool.model.algorithm,
             endpoints: pool.selection().counts(),
             tier: totals.tier,
-            in_flight: endpoints.clone().map(|state| u64::from(state.in_flight())).sum(),
+            in_flight: endpoints.values().map(|state| u64::from(state.in_flight())).sum(),
             pending: pool.state.waiting() as u64,
             requests: 0,
             server_errors: 0,
@@ -106,7 +109,7 @@ impl PoolView {
         };
         // Those that share counters are counted once.
         let mut has_shared = false;
-        for state in endpoints {
+        for state in endpoints.into_values() {
             if state.stats.is_folded() && std::mem::replace(&mut has_shared, true) {
                 continue;
             }
