@@ -53,11 +53,10 @@ impl Translator {
 
     /// Returns the Secrets that pools refer to.
     pub fn secrets(&self) -> BTreeSet<ObjectKey> {
-        self.users
-            .keys()
-            .filter(|(kind, _)| *kind == Kind::Secret)
-            .map(|(_, key)| key.clone())
-            .collect()
+        // Secrets stand between grants and Services: the others are not looked at.
+        let nothing = ObjectKey::new("", "");
+        let secrets = (Kind::Secret, nothing.clone())..(Kind::Service, nothing);
+        self.users.range(secrets).map(|((_, key), _)| key.clone()).collect()
     }
 
     /// Translates all objects anew.
