@@ -1,0 +1,157 @@
+//! Cost of the whole and of one change: 10,000 pools with 100,000 endpoints.
+//!
+//! `cargo bench --bench reconcile_cost`. Prints how long it takes to translate everything and to
+//! build the first table, how long one changed EndpointSlice, pool or node takes until its table
+//! is published, and how much memory each step holds (resident, from /proc).
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "a benchmark")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use weir::api::{Change, Kind, Object, ObjectKey, Objects};
+use weir::metrics::Metrics;
+use weir::table::{Table, TableHandle};
+use weir::translate::{Options, Translator};
+use weir::upstream::{Millis, Pools};
+
+/// What all programs of this package use.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+const POOLS: u32 = 10_000;
+const ENDPOINTS: u32 = 10;
+const NODES: u32 = 500;
+const CHANGES: u32 = 1_000;
+
+fn parse<T: serde::de::DeserializeOwned>(value: Value) -> Arc<T> {
+    Arc::new(serde_json::from_value(value).unwrap())
+}
+
+fn pool(i: u32, weight: u32) -> Change {
+    let object = parse(json!({
+        "apiVersion": "weir.dev/v1alpha1", "kind": "BackendPool",
+        "metadata": { "namespace": "bench", "name": format!("p{i}"),
+            "creationTimestamp": "2026-01-01T00:00:00Z" },
+        "spec": {
+            "routes": [{ "hostnames": [format!("p{i}.example.com")] }],
+            "backends": [{ "service": { "name": format!("s{i}"), "port": 80 }, "weight": weight }],
+        },
+    }));
+    change(Kind::BackendPool, "bench", format!("p{i}"), Object::BackendPool(object))
+}
+
+fn service(i: u32) -> Change {
+    let name = format!("s{i}");
+    let metadata = json!({ "namespace": "bench", "name": name });
+    let object = parse(json!({ "metadata": metadata, "spec": { "ports": [{ "port": 80 }] } }));
+    change(Kind::Service, "bench", name, Object::Service(object))
+}
+
+fn slice(i: u32, ready: bool) -> Change {
+    let endpoints: Vec<_> = (0..ENDPOINTS)
+        .map(|e| {
+            let n = i * ENDPOINTS + e;
+            let [_, a, b, c] = n.to_be_bytes();
+            json!({
+                "addresses": [format!("10.{a}.{b}.{c}")],
+                "conditions": { "ready": e > 0 || ready },
+                "nodeName": format!("n{}", n % NODES),
+                "zone": format!("z{}", n % 3),
+            })
+        })
+        .collect();
+    let object = parse(json!({
+        "metadata": { "namespace": "bench", "name": format!("s{i}-1"),
+            "labels": { "kubernetes.io/service-name": format!("s{i}") } },
+        "addressType": "IPv4", "ports": [{ "port": 8080 }], "endpoints": endpoints,
+    }));
+    change(Kind::EndpointSlice, "bench", format!("s{i}-1"), Object::EndpointSlice(object))
+}
+
+fn node(i: u32, region: &str) -> Change {
+    let labels = json!({
+        "topology.kubernetes.io/zone": format!("z{}", i % 3),
+        "topology.kubernetes.io/region": region,
+    });
+    let object = parse(json!({ "metadata": { "name": format!("n{i}"), "labels": labels } }));
+    change(Kind::Node, "", format!("n{i}"), Object::Node(object))
+}
+
+fn change(kind: Kind, namespace: &str, name: String, object: Object) -> Change {
+    Change { kind, key: ObjectKey::new(namespace, name), object: Some(object) }
+}
+
+fn resident_mib() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = text.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}
+
+struct World {
+    objects: Objects,
+    translator: Translator,
+    pools: Arc<Pools>,
+    metrics: Arc<Metrics>,
+    handle: TableHandle,
+}
+
+impl World {
+    /// What `reconcile` does with one batch, without its waiting.
+    fn publish(&mut self, change: Change) -> Duration {
+        let started = Instant::now();
+        assert!(self.objects.apply(change.clone()));
+        let step = self.translator.apply(&self.objects, &[change]);
+        assert!(!step.changed.is_empty());
+        let model = self.translator.model();
+        let table = self.handle.load_full();
+        let next = table.next(model, &step.changed, &self.pools, &self.metrics, Millis(1));
+        self.handle.publish(next);
+        started.elapsed()
+    }
+
+    fn measure(&mut self, name: &str, count: u32, make: impl Fn(u32) -> Change) {
+        let mut times: Vec<_> = (0..count).map(|i| self.publish(make(i))).collect();
+        times.sort_unstable();
+        let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize];
+        println!(
+            "{name:<28} p50 {:>9.1?}  p99 {:>9.1?}  max {:>9.1?}  ({} MiB)",
+            at(0.5),
+            at(0.99),
+            at(1.0),
+            resident_mib()
+        );
+    }
+}
+
+fn main() {
+    println!("{POOLS} pools, {} endpoints, {NODES} nodes", POOLS * ENDPOINTS);
+    println!("{:<28} {} MiB", "empty", resident_mib());
+    let mut objects = Objects::default();
+    for i in 0..POOLS {
+        for change in [pool(i, 1), service(i), slice(i, true)] {
+            objects.apply(change);
+        }
+    }
+    for i in 0..NODES {
+        objects.apply(node(i, "eu"));
+    }
+    println!("{:<28} {} MiB", "objects", resident_mib());
+    let started = Instant::now();
+    let mut translator = Translator::new(Options::default());
+    translator.restart(&objects);
+    println!("{:<28} {:.1?}  ({} MiB)", "translate", started.elapsed(), resident_mib());
+    let metrics = Metrics::new(2);
+    let (pools, _readers) = Pools::new(weir::upstream::Options::default(), Arc::clone(&metrics));
+    let started = Instant::now();
+    let table = Table::build(translator.model(), &pools, &metrics, Millis(0));
+    println!("{:<28} {:.1?}  ({} MiB)", "first table", started.elapsed(), resident_mib());
+    let handle = TableHandle::new(table);
+    let mut world = World { objects, translator, pools, metrics, handle };
+    let spread = |i: u32| i * 7 % POOLS;
+    world.measure("one EndpointSlice", CHANGES, |i| slice(spread(i), false));
+    world.measure("one pool's weight", CHANGES, |i| pool(spread(i), 2));
+    world.measure("one new pool", CHANGES, |i| pool(POOLS + i, 1));
+    world.measure("one node's region", 20, |i| node(i, "us"));
+}
