@@ -17,5 +17,6 @@ mod cases;
 mod control;
 mod crd;
 mod objects;
+mod rbac;
 mod rig;
 mod source;
