@@ -3,6 +3,11 @@
 /// Most slots of a schedule, unless there are more items.
 const MOST_SLOTS: u64 = 65_536;
 
+// A period, in fixed point, and parts of it.
+const ONE: u64 = 1 << 40;
+const HALF: u64 = ONE / 2;
+const GOLDEN: u64 = 679_535_556_991;
+
 /// Schedule says whose turn it is at each position. It repeats after `len` positions, and in any
 /// `len` positions in a row each item has exactly as many turns as its whole-number weight says,
 /// spread as evenly as they can be.
@@ -24,11 +29,13 @@ impl Schedule {
         if weights.iter().all(|weight| *weight == 1) {
             return Self::Even(weights.len());
         }
-        // Turn t of an item is due at (t + 1/2) / weight of the period: sorted by that, every item
-        // is as evenly spread as the others allow.
+        // Turn t of an item is due at (t + phase) / weight of the period: sorted by that, every item
+        // is as evenly spread as the others allow. Phases differ by the golden ratio, so that light
+        // items do not all have their turn at once.
         let mut turns: Vec<(u64, u32)> = Vec::new();
         for (item, weight) in weights.iter().enumerate() {
-            turns.extend((0..*weight).map(|turn| (((2 * turn + 1) << 40) / weight, item as u32)));
+            let phase = (HALF + item as u64 * GOLDEN) % ONE;
+            turns.extend((0..*weight).map(|turn| ((turn * ONE + phase) / weight, item as u32)));
         }
         turns.sort_unstable();
         Self::Slots(turns.into_iter().map(|(_, item)| item).collect())

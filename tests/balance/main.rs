@@ -1,0 +1,20 @@
+//! What the choice of an endpoint promises, proved with random pools on a virtual clock.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+mod admission;
+mod compose;
+mod hashing;
+mod health;
+mod limits;
+mod load;
+mod places;
+mod sessions;
+mod shares;
+mod support;
