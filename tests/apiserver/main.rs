@@ -20,3 +20,4 @@ mod objects;
 mod rbac;
 mod rig;
 mod source;
+mod status;
