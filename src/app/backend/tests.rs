@@ -1,8 +1,12 @@
 //! A simulated backend behind a real socket.
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use futures::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::*;
