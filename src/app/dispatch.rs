@@ -1,8 +1,13 @@
 //! Which command runs, and with what exit code it ends.
 
+use std::io::Write;
 use std::process::ExitCode;
 
-use crate::config::{Args, Command};
+use anyhow::Context;
+use tokio::sync::watch;
+
+use super::{backend, check, demo, explain, logging, run};
+use crate::config::{Args, BackendArgs, Command, LogFormat};
 
 /// Runs a command and returns its exit code: 0 done, 1 refused input or failure.
 pub fn main(args: Args) -> ExitCode {
@@ -16,12 +21,62 @@ pub fn main(args: Args) -> ExitCode {
 }
 
 fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
-    match command {
-        Command::Crds => {
-            use std::io::Write;
-            std::io::stdout().write_all(crate::api::crds_yaml()?.as_bytes())?;
-            Ok(ExitCode::SUCCESS)
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the control side")?;
+    runtime.block_on(async {
+        match command {
+            Command::Run(args) => {
+                run::run(*args, stop_on_signal()?, |_| ()).await?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::Demo(args) => demo::run(args, stop_on_signal()?).await,
+            Command::Backend(args) => {
+                logging::start("info", LogFormat::Text)?;
+                backend::run(simulated(args), stop_on_signal()?).await?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::Check(args) => check::run(&args),
+            Command::Explain(args) => explain::run(args).await,
+            Command::Crds => {
+                std::io::stdout().write_all(crate::api::crds_yaml()?.as_bytes())?;
+                Ok(ExitCode::SUCCESS)
+            }
         }
-        _ => anyhow::bail!("not wired"),
+    })
+}
+
+fn simulated(args: BackendArgs) -> backend::BackendOptions {
+    backend::BackendOptions {
+        listen: args.listen,
+        name: args.name,
+        latency: args.latency,
+        jitter: args.jitter,
+        error_rate: args.error_rate,
+        zone: args.zone,
+        region: args.region,
     }
+}
+
+/// Returns what turns true at SIGTERM or SIGINT. A second signal ends the process at once.
+fn stop_on_signal() -> anyhow::Result<watch::Receiver<bool>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        for first in [true, false] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if first {
+                sender.send_replace(true);
+            } else {
+                std::process::exit(1);
+            }
+        }
+    });
+    Ok(receiver)
 }

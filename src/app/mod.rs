@@ -4,7 +4,12 @@
 
 pub mod backend;
 mod check;
+mod cluster;
+mod demo;
 mod dispatch;
+mod events;
+mod explain;
 mod logging;
+pub mod run;
 
 pub use dispatch::main;

@@ -1,2 +1,41 @@
-//! proxy
+//! The data path: from a client's connection to an endpoint and back.
+//!
+//! Flow: `accept` takes a connection, `connection` finds out what it speaks, hyper reads requests,
+//! `gate` refuses what is ambiguous, `service` finds the route in the one table it loads, `forward`
+//! chooses endpoints and tries them, `body` streams the answer back; `record` counts and logs when
+//! all is over.
+//!
+//! - Workers share nothing hot: each has its own thread, runtime, sockets, connections and timers.
+//! - A request sees one table from begin to end, and one normal form of its path.
+//! - What is not idempotent is never sent twice once a byte of it may have arrived.
+//!
+//! May use model, table, upstream, tls and metrics; knows nothing of Kubernetes.
+
+mod accept;
 pub mod access_log;
+mod answer;
+mod attempt;
+mod body;
+mod client;
+mod connection;
+mod deadline;
+mod forward;
+mod gate;
+mod handle;
+mod headers;
+mod listener;
+mod options;
+mod proxy_protocol;
+mod record;
+mod retry;
+mod service;
+mod socket;
+mod stats;
+mod tunnel;
+mod watch;
+mod wheel;
+mod worker;
+
+pub use handle::{Handle, spawn};
+pub use listener::ProxyError;
+pub use options::{ClientLimits, Options};

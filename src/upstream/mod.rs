@@ -15,6 +15,7 @@ mod endpoint;
 mod events;
 mod ewma;
 mod geoip;
+pub mod http1;
 mod outlier;
 mod padded;
 mod pool;

@@ -1,0 +1,244 @@
+//! One try: a connection, the request on it, and the head of the answer.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use http::HeaderMap;
+use hyper::body::Incoming;
+
+use super::deadline::before;
+use super::forward::{Forward, RequestBody};
+use super::retry::is_idempotent;
+use super::wheel::{Timer, sleep};
+use crate::metrics::{Reason, RetryOutcome};
+use crate::model::RetryCondition;
+use crate::upstream::clock::{self, Millis};
+use crate::upstream::http1::{
+    self, Checkout, Connection, Error, Exchange, Expectation, Head, Unsent,
+};
+use crate::upstream::{InFlight, Outcome};
+
+/// How long a body waits for `100 Continue` before it goes anyway. Source: RFC 9110 §10.1.1.
+const CONTINUE_WAIT: Duration = Duration::from_secs(1);
+/// How often a full endpoint is asked again.
+const FULL_PAUSE: Duration = Duration::from_millis(5);
+
+/// Sent is a try that was answered.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) head: Head,
+    pub(super) headers: HeaderMap,
+    pub(super) exchange: Exchange<Incoming>,
+}
+
+/// Failure is a try that was not.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) reason: Reason,
+    pub(super) outcome: Outcome,
+    /// What it counts as for retries; nothing is never retried.
+    pub(super) condition: Option<RetryCondition>,
+    pub(super) unsent: Option<Unsent<Incoming>>,
+}
+
+/// Sends a request to an endpoint. A kept connection that turns out dead is replaced once.
+pub(super) async fn attempt(
+    request: &Forward<'_>,
+    in_flight: &InFlight,
+    mut head: BytesMut,
+    mut body: RequestBody,
+    timer: &Timer,
+) -> Result<Sent, Failure> {
+    let mut is_fresh = false;
+    loop {
+        let connection = match connect(request, in_flight, is_fresh, timer).await {
+            Ok(connection) => connection,
+            Err((reason, outcome)) => {
+                let unsent = Unsent {
+                    head,
+                    body,
+                    is_whole: true,
+                    is_begun: false,
+                    is_answered: false,
+                    is_reused: false,
+                };
+                let condition = Some(RetryCondition::ConnectFailure);
+                return Err(Failure { reason, outcome, condition, unsent: Some(unsent) });
+            }
+        };
+        let expectation = Expectation {
+            is_head: request.parts.method == http::Method::HEAD,
+            is_upgrade: request.admitted.is_upgrade,
+            is_held: request.admitted.expects_continue,
+        };
+        let mut exchange = Exchange::new(connection, head, body, expectation);
+        let mut headers = http1::header_map();
+        let error = match answer_head(request, &mut exchange, &mut headers, timer).await {
+            Ok(head) => return Ok(Sent { head, headers, exchange }),
+            Err(error) => error,
+        };
+        http1::keep_header_map(headers);
+        let unsent = exchange.into_unsent();
+        let may_repeat = !unsent.is_begun || is_idempotent(&request.parts.method);
+        let is_dead = matches!(error, Broken::Http(Error::Closed | Error::Io(_)))
+            && unsent.is_reused
+            && !unsent.is_answered;
+        if !(is_dead && unsent.is_whole && may_repeat) || is_fresh {
+            return Err(failure(error, unsent));
+        }
+        let worker = &request.client.worker;
+        worker.pool_stats(&request.pool.state).retried(worker.index, RetryOutcome::StaleConnection);
+        (head, body, is_fresh) = (unsent.head, unsent.body, true);
+    }
+}
+
+enum Broken {
+    Http(Error),
+    Late(Reason),
+}
+
+fn failure(error: Broken, unsent: Unsent<Incoming>) -> Failure {
+    let (reason, outcome, condition) = match error {
+        Broken::Http(Error::Closed | Error::Io(_)) => {
+            (Reason::UpstreamReset, Outcome::Reset, Some(RetryCondition::Reset))
+        }
+        Broken::Http(Error::Protocol(_)) => {
+            (Reason::UpstreamProtocolError, Outcome::ProtocolError, None)
+        }
+        Broken::Http(Error::RequestBody(_)) => (Reason::BadRequest, Outcome::ClientGone, None),
+        Broken::Late(Reason::UpstreamTimeout) => {
+            (Reason::UpstreamTimeout, Outcome::TimedOut, Some(RetryCondition::Timeout))
+        }
+        Broken::Late(Reason::BodyTimeout) => (Reason::BodyTimeout, Outcome::ClientGone, None),
+        Broken::Late(reason) => (reason, Outcome::TimedOut, None),
+    };
+    Failure { reason, outcome, condition, unsent: Some(unsent) }
+}
+
+/// Takes a kept connection or opens one.
+async fn connect(
+    request: &Forward<'_>,
+    in_flight: &InFlight,
+    is_fresh: bool,
+    timer: &Timer,
+) -> Result<Connection, (Reason, Outcome)> {
+    let (worker, endpoint) = (&request.client.worker, in_flight.endpoint());
+    let pool = &request.pool.model;
+    let began = clock::now();
+    let until = began.plus(pool.connect_timeout);
+    let deadline = request.deadline.map_or(until, |deadline| deadline.min(until));
+    loop {
+        let lease =
+            match worker.connections.checkout(endpoint, &pool.limits, pool.keep_alive, is_fresh) {
+                Checkout::Idle(connection) => {
+                    // What must not be sent twice is worth asking first.
+                    if is_idempotent(&request.parts.method) || connection.is_quiet_now() {
+                        return Ok(connection);
+                    }
+                    continue;
+                }
+                Checkout::Open(lease) => lease,
+                Checkout::Full if clock::now() >= deadline => {
+                    return Err((Reason::EndpointFull, Outcome::ClientGone));
+                }
+                Checkout::Full => {
+                    worker.want_connection();
+                    sleep(FULL_PAUSE).await;
+                    continue;
+                }
+            };
+        let opening = Instant::now();
+        let open = Connection::open(endpoint.address(), lease);
+        return match before(timer, Some(deadline), open).await {
+            Some(Ok(mut connection)) => {
+                let stats = worker.endpoint_stats(&request.pool.state, endpoint);
+                connection.count(stats, worker.index, opening.elapsed());
+                Ok(connection)
+            }
+            Some(Err(_)) => Err((Reason::ConnectFailed, Outcome::ConnectFailed)),
+            None if deadline < until => Err((Reason::RequestTimeout, Outcome::ClientGone)),
+            None => Err((Reason::ConnectTimeout, Outcome::ConnectTimeout)),
+        };
+    }
+}
+
+/// Deadlines of a try until the head of its answer.
+struct Deadlines {
+    whole: Option<Millis>,
+    this_try: Option<Millis>,
+    idle: Option<Duration>,
+    idle_at: Option<Millis>,
+    release_at: Option<Millis>,
+    seen: u64,
+}
+
+impl Deadlines {
+    fn of(request: &Forward<'_>, now: Millis) -> Self {
+        let idle = request.pool.model.idle_timeout;
+        Self {
+            whole: request.deadline,
+            this_try: request.try_timeout.map(|timeout| now.plus(timeout)),
+            idle,
+            idle_at: idle.map(|timeout| now.plus(timeout)),
+            release_at: request.admitted.expects_continue.then(|| now.plus(CONTINUE_WAIT)),
+            seen: 0,
+        }
+    }
+
+    fn next(&self) -> Option<Millis> {
+        [self.whole, self.this_try, self.idle_at, self.release_at].into_iter().flatten().min()
+    }
+
+    /// Deals with what has come; a reason ends the try.
+    fn check(&mut self, now: Millis, exchange: &mut Exchange<Incoming>) -> Result<(), Reason> {
+        let is_due = |at: Option<Millis>| at.is_some_and(|at| at <= now);
+        if is_due(self.whole) {
+            return Err(Reason::RequestTimeout);
+        }
+        if is_due(self.this_try) {
+            return Err(Reason::UpstreamTimeout);
+        }
+        if is_due(self.release_at) {
+            self.release_at = None;
+            exchange.release();
+        }
+        if is_due(self.idle_at) {
+            let moved = exchange.request_bytes();
+            if moved == self.seen {
+                // Whoever owes the next byte is late.
+                let is_client = exchange.waits_for_client();
+                return Err(if is_client { Reason::BodyTimeout } else { Reason::IdleTimeout });
+            }
+            self.seen = moved;
+            self.idle_at = self.idle.map(|timeout| now.plus(timeout));
+        }
+        Ok(())
+    }
+}
+
+async fn answer_head(
+    request: &Forward<'_>,
+    exchange: &mut Exchange<Incoming>,
+    headers: &mut HeaderMap,
+    timer: &Timer,
+) -> Result<Head, Broken> {
+    let mut deadlines = Deadlines::of(request, clock::now());
+    timer.set(deadlines.next());
+    poll_fn(|context: &mut Context<'_>| {
+        loop {
+            if let Poll::Ready(result) = exchange.poll_head(context, headers) {
+                return Poll::Ready(result.map_err(Broken::Http));
+            }
+            if timer.poll_due(context).is_pending() {
+                return Poll::Pending;
+            }
+            if let Err(reason) = deadlines.check(clock::now(), exchange) {
+                return Poll::Ready(Err(Broken::Late(reason)));
+            }
+            timer.set(deadlines.next());
+        }
+    })
+    .await
+}

@@ -1,0 +1,166 @@
+//! The body of an answer on its way to the client.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::record::Record;
+use super::wheel::Timer;
+use crate::metrics::Reason;
+use crate::upstream::clock::{self, Millis};
+use crate::upstream::{InFlight, Outcome, Permit, http1};
+
+/// AnswerBody is an endpoint's body or a text of our own. Its record ends with it.
+#[derive(Debug)]
+pub(super) struct AnswerBody {
+    source: Source,
+    /// Nothing where somebody else keeps it, as a tunnel does.
+    record: Option<Record>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Text(Bytes),
+    Endpoint(http1::Body<Incoming>, Guards),
+}
+
+/// Guards are what a request holds for as long as its answer lasts.
+#[derive(Debug)]
+pub(super) struct Guards {
+    pub(super) in_flight: InFlight,
+    /// Its place in the pool ends when it is dropped.
+    pub(super) _permit: Permit,
+    pub(super) timer: Timer,
+    pub(super) deadline: Option<Millis>,
+    pub(super) idle_timeout: Option<Duration>,
+    /// Bytes either way when the idle timeout began.
+    pub(super) seen: Option<u64>,
+}
+
+/// Cut is the end of an answer that cannot be completed.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer broke off: {0}")]
+pub(super) struct Cut(Reason);
+
+impl AnswerBody {
+    pub(super) fn text(text: Bytes, mut record: Record) -> Self {
+        record.response_bytes = text.len() as u64;
+        Self { source: Source::Text(text), record: Some(record) }
+    }
+
+    /// No body, for an answer whose record is kept elsewhere.
+    pub(super) fn nothing() -> Self {
+        Self { source: Source::Text(Bytes::new()), record: None }
+    }
+
+    pub(super) fn endpoint(body: http1::Body<Incoming>, guards: Guards, record: Record) -> Self {
+        Self { source: Source::Endpoint(body, guards), record: Some(record) }
+    }
+}
+
+impl Guards {
+    /// Checks the deadlines while nothing comes; `moved` grows with every byte.
+    fn check(&mut self, context: &Context<'_>, moved: u64) -> Result<(), Reason> {
+        if self.seen.is_none() {
+            // The first time that the client waits for the endpoint.
+            self.rearm(moved, clock::now());
+        }
+        while self.timer.poll_due(context).is_ready() {
+            let now = clock::now();
+            if self.deadline.is_some_and(|deadline| deadline <= now) {
+                return Err(Reason::RequestTimeout);
+            }
+            if self.seen == Some(moved) {
+                return Err(Reason::IdleTimeout);
+            }
+            self.rearm(moved, now);
+        }
+        Ok(())
+    }
+
+    fn rearm(&mut self, moved: u64, now: Millis) {
+        self.seen = Some(moved);
+        let idle = self.idle_timeout.map(|timeout| now.plus(timeout));
+        self.timer.set(match (self.deadline, idle) {
+            (Some(deadline), Some(idle)) => Some(deadline.min(idle)),
+            (deadline, idle) => deadline.or(idle),
+        });
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let Self { source, record } = self.get_mut();
+        let (body, guards, record) = match (source, record) {
+            (Source::Text(text), _) if !text.is_empty() => {
+                return Poll::Ready(Some(Ok(Frame::data(std::mem::take(text)))));
+            }
+            (Source::Endpoint(body, guards), Some(record)) => (body, guards, record),
+            _ => return Poll::Ready(None),
+        };
+        let cut = |record: &mut Record, reason| {
+            record.reason = Some(reason);
+            Poll::Ready(Some(Err(Cut(reason))))
+        };
+        match Pin::new(&mut *body).poll_frame(context) {
+            Poll::Ready(Some(Ok(frame))) => {
+                record.response_bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(http1::Error::RequestBody(_)))) => cut(record, Reason::ClientGone),
+            Poll::Ready(Some(Err(error))) => {
+                let outcome = match error {
+                    http1::Error::Protocol(_) => Outcome::ProtocolError,
+                    _ => Outcome::Reset,
+                };
+                guards.in_flight.endpoint().report(outcome, clock::now());
+                cut(record, Reason::UpstreamBodyError)
+            }
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => {
+                match guards.check(context, record.response_bytes + body.request_bytes()) {
+                    Ok(()) => Poll::Pending,
+                    Err(reason) => cut(record, reason),
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Text(text) => text.is_empty(),
+            Source::Endpoint(body, _) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Text(text) => SizeHint::with_exact(text.len() as u64),
+            Source::Endpoint(body, _) => body.size_hint(),
+        }
+    }
+}
+
+impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        let is_over = self.is_end_stream();
+        let Some(record) = &mut self.record else { return };
+        // hyper does not ask again after the last piece.
+        if is_over {
+            record.complete();
+        }
+        if let Source::Endpoint(body, _) = &self.source {
+            record.request_bytes = record.request_bytes.max(body.request_bytes());
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! One client's connection: PROXY header, TLS, and the protocol that it speaks.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures::FutureExt;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+use super::body::AnswerBody;
+use super::proxy_protocol;
+use super::service::respond;
+use super::socket::{Ahead, Socket};
+use super::watch::Watch;
+use super::wheel::{HyperTimer, Timer};
+use super::worker::{Live, Worker};
+use crate::metrics::{HandshakeResult, ListenerStats};
+use crate::upstream::{clock, http1};
+
+/// What an HTTP/2 connection begins with. Source: RFC 9113 §3.4.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Client is what is known of a client's connection.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) worker: Rc<Worker>,
+    pub(super) stats: Arc<ListenerStats>,
+    /// The client, or the last proxy in front of Weir.
+    pub(super) peer: SocketAddr,
+    pub(super) peer_text: String,
+    pub(super) port: u16,
+    pub(super) is_tls: bool,
+    pub(super) watch: Arc<Watch>,
+    live: Live,
+}
+
+impl Client {
+    pub(super) fn new(
+        worker: &Rc<Worker>,
+        stats: &Arc<ListenerStats>,
+        peer: SocketAddr,
+        port: u16,
+        is_tls: bool,
+    ) -> Self {
+        Self {
+            live: worker.count_in(),
+            worker: Rc::clone(worker),
+            stats: Arc::clone(stats),
+            peer,
+            peer_text: peer.ip().to_canonical().to_string(),
+            port,
+            is_tls,
+            watch: Arc::new(Watch::new(clock::now())),
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.stats.connection_closed(self.worker.index);
+    }
+}
+
+/// Serves a connection to its end. A panic ends it alone, and is counted.
+pub(super) async fn serve(stream: TcpStream, client: Client) {
+    let worker = Rc::clone(&client.worker);
+    if AssertUnwindSafe(begin(stream, client)).catch_unwind().await.is_err() {
+        worker.shared.metrics.control().panicked();
+    }
+}
+
+async fn begin(mut stream: TcpStream, mut client: Client) {
+    let head_timeout = client.worker.options().limits.head_timeout;
+    let mut ahead = Bytes::new();
+    if client.worker.options().proxy_protocol.iter().any(|net| net.contains(&client.peer.ip())) {
+        let announced = within(head_timeout, read_announcement(&mut stream)).await;
+        let Some(Ok((client_address, rest))) = announced else {
+            client.stats.protocol_error(client.worker.index);
+            return;
+        };
+        if let Some(address) = client_address {
+            client.peer = address;
+            client.peer_text = address.ip().to_canonical().to_string();
+        }
+        ahead = rest;
+    }
+    let tls = client.worker.options().tls.clone().filter(|_| client.is_tls);
+    let Some(tls) = tls else {
+        let first = within(head_timeout, read_first(&mut stream, ahead)).await;
+        let Some(Ok(first)) = first else { return };
+        if first.starts_with(PREFACE) {
+            serve_http2(stream, first, client).await;
+        } else if !first.is_empty() {
+            serve_http1(stream, first, client).await;
+        }
+        return;
+    };
+    let accept = TlsAcceptor::from(tls.config()).accept(Ahead { bytes: ahead, stream });
+    let result = within(head_timeout, accept).await;
+    let index = client.worker.index;
+    match result {
+        None => client.stats.handshake(index, HandshakeResult::Timeout),
+        Some(Err(_)) => client.stats.handshake(index, HandshakeResult::Failure),
+        Some(Ok(stream)) => {
+            client.stats.handshake(index, HandshakeResult::Success);
+            if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+                serve_http2(stream, Bytes::new(), client).await;
+            } else {
+                serve_http1(stream, Bytes::new(), client).await;
+            }
+        }
+    }
+}
+
+/// Returns nothing when the time passes first.
+async fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let timer = Timer::new();
+    timer.set_after(time);
+    poll_fn(|context| {
+        if let Poll::Ready(output) = future.as_mut().poll(context) {
+            return Poll::Ready(Some(output));
+        }
+        timer.poll_due(context).map(|()| None)
+    })
+    .await
+}
+
+async fn read_announcement(stream: &mut TcpStream) -> io::Result<(Option<SocketAddr>, Bytes)> {
+    let mut bytes = BytesMut::with_capacity(proxy_protocol::LIMIT);
+    loop {
+        if stream.read_buf(&mut bytes).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let parsed = proxy_protocol::parse(&bytes).map_err(|()| io::ErrorKind::InvalidData)?;
+        if let Some(announced) = parsed {
+            let rest = bytes.split_off(announced.length.min(bytes.len()));
+            return Ok((announced.client, rest.freeze()));
+        }
+    }
+}
+
+/// Reads until it is clear whether the client speaks HTTP/2. Nothing at the end of the stream.
+async fn read_first(stream: &mut TcpStream, ahead: Bytes) -> io::Result<Bytes> {
+    let mut bytes = http1::head_buffer();
+    bytes.extend_from_slice(&ahead);
+    loop {
+        let could_be = PREFACE.starts_with(&bytes) && bytes.len() < PREFACE.len();
+        if !could_be {
+            break;
+        }
+        if stream.read_buf(&mut bytes).await? == 0 {
+            break;
+        }
+    }
+    let first = bytes.split().freeze();
+    http1::keep_buffer(bytes);
+    Ok(first)
+}
+
+async fn serve_http1<S>(stream: S, first: Bytes, client: Client)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let limits = client.worker.options().limits;
+    let client = Rc::new(client);
+    let socket = Socket::new(stream, first, Arc::clone(&client.watch), limits, true);
+    let asked = Rc::clone(&client);
+    let service = service_fn(move |request| answer(Rc::clone(&asked), request));
+    let connection = hyper::server::conn::http1::Builder::new()
+        .header_read_timeout(None)
+        .max_buf_size(limits.max_head_bytes.max(8192))
+        .pipeline_flush(true)
+        .serve_connection(socket, service)
+        .with_upgrades();
+    drive(connection, &client).await;
+}
+
+async fn serve_http2<S>(stream: S, first: Bytes, client: Client)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let limits = client.worker.options().limits;
+    let client = Rc::new(client);
+    let socket = Socket::new(stream, first, Arc::clone(&client.watch), limits, false);
+    let asked = Rc::clone(&client);
+    let service = service_fn(move |request| answer(Rc::clone(&asked), request));
+    let head_bytes = u32::try_from(limits.max_head_bytes).unwrap_or(u32::MAX);
+    let connection = hyper::server::conn::http2::Builder::new(Streams(Rc::clone(&client.worker)))
+        .timer(HyperTimer)
+        .initial_stream_window_size(64 * 1024)
+        .initial_connection_window_size(1024 * 1024)
+        .max_concurrent_streams(limits.max_streams)
+        .max_header_list_size(head_bytes)
+        .max_send_buf_size(64 * 1024)
+        .serve_connection(socket, service);
+    drive(connection, &client).await;
+}
+
+async fn answer(
+    client: Rc<Client>,
+    request: http::Request<Incoming>,
+) -> Result<http::Response<AnswerBody>, Infallible> {
+    Ok(respond(&client, request).await)
+}
+
+/// Drain is a connection that can be asked to end with what it is doing.
+trait Drain: Future<Output = hyper::Result<()>> {
+    fn drain(self: Pin<&mut Self>);
+}
+
+impl<I, B, S> Drain for hyper::server::conn::http1::UpgradeableConnection<I, S>
+where
+    S: hyper::service::HttpService<Incoming, ResBody = B>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+    B: http_body::Body + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn drain(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<I, B, S> Drain for hyper::server::conn::http2::Connection<I, S, Streams>
+where
+    S: hyper::service::HttpService<Incoming, ResBody = B>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    I: hyper::rt::Read + hyper::rt::Write + Unpin,
+    B: http_body::Body + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    Streams: hyper::rt::bounds::Http2ServerConnExec<S::Future, B>,
+{
+    fn drain(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+async fn drive(connection: impl Drain, client: &Client) {
+    let mut connection = pin!(connection);
+    let (mut is_listening, mut is_told) = (false, false);
+    let result = poll_fn(|context| {
+        if !is_listening {
+            client.live.listen(context.waker());
+            is_listening = true;
+        }
+        if !is_told && client.worker.is_draining.get() {
+            connection.as_mut().drain();
+            is_told = true;
+        }
+        connection.as_mut().poll(context)
+    })
+    .await;
+    if result.is_err_and(|error| error.is_parse()) {
+        client.stats.protocol_error(client.worker.index);
+    }
+}
+
+/// Streams runs the streams of HTTP/2 connections on the worker's thread.
+#[derive(Clone, Debug)]
+struct Streams(Rc<Worker>);
+
+impl<F: Future + 'static> hyper::rt::Executor<F> for Streams {
+    fn execute(&self, stream: F) {
+        let worker = Rc::clone(&self.0);
+        tokio::task::spawn_local(async move {
+            if AssertUnwindSafe(stream).catch_unwind().await.is_err() {
+                worker.shared.metrics.control().panicked();
+            }
+        });
+    }
+}

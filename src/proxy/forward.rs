@@ -1,0 +1,264 @@
+//! Sends a request to an endpoint, and to another where that fails and is safe.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use http::header::SET_COOKIE;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, request};
+use hyper::body::Incoming;
+
+use super::answer::Refusal;
+use super::attempt::{Failure, Sent, attempt};
+use super::body::{AnswerBody, Guards};
+use super::connection::Client;
+use super::deadline::before;
+use super::gate::Admitted;
+use super::headers::clean_answer;
+use super::record::Record;
+use super::retry;
+use super::wheel::Timer;
+use crate::metrics::{Reason, RetryOutcome};
+use crate::model::{Persistence, PersistenceKind};
+use crate::upstream::balance::{NoEndpoint, Pick, RequestFacts, Tried, pick};
+use crate::upstream::clock::{self, Millis};
+use crate::upstream::http1::{Exchange, Head};
+use crate::upstream::{self, Admission, InFlight, Outcome, Permit, Pool};
+
+/// A request's body and its length, where it has one.
+pub(super) type RequestBody = Option<(Incoming, Option<u64>)>;
+
+/// Forward is a request that has a pool.
+#[derive(Debug)]
+pub(super) struct Forward<'a> {
+    pub(super) client: &'a Rc<Client>,
+    pub(super) pool: &'a Arc<Pool>,
+    pub(super) address: IpAddr,
+    pub(super) parts: &'a request::Parts,
+    pub(super) admitted: &'a Admitted<'a>,
+    /// End of the time for the whole request.
+    pub(super) deadline: Option<Millis>,
+    /// Time for one try.
+    pub(super) try_timeout: Option<Duration>,
+}
+
+/// Answered is the head of an endpoint's answer, and what the rest needs.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub(super) head: Head,
+    pub(super) headers: HeaderMap,
+    pub(super) exchange: Exchange<Incoming>,
+    pub(super) guards: Guards,
+}
+
+impl Answered {
+    /// Returns whether the endpoint switched protocols.
+    pub(super) fn is_tunnel(&self) -> bool {
+        self.head.status == StatusCode::SWITCHING_PROTOCOLS
+    }
+
+    /// Makes the answer to the client.
+    pub(super) fn into_response(self, mut record: Record) -> Response<AnswerBody> {
+        record.status = self.head.status.as_u16();
+        record.request_bytes = self.exchange.request_bytes();
+        let body = self.exchange.into_body(&self.head);
+        let mut response = Response::new(AnswerBody::endpoint(body, self.guards, record));
+        *response.status_mut() = self.head.status;
+        *response.headers_mut() = self.headers;
+        clean_answer(response.headers_mut(), false);
+        response
+    }
+}
+
+/// Sends a request until an endpoint answers, or it must not be sent again.
+pub(super) async fn forward(
+    request: &Forward<'_>,
+    mut head: BytesMut,
+    mut body: RequestBody,
+    record: &mut Record,
+) -> Result<Answered, Refusal> {
+    let timer = Timer::new();
+    let mut permit = admit(request, &timer).await?;
+    let (mut tried, mut tries) = (Tried::default(), 0_u32);
+    loop {
+        let (choice, in_flight) = choose(request, &mut permit, &tried, &timer).await?;
+        tries += 1;
+        if let Some(logged) = &mut record.logged {
+            logged.endpoint = Some(in_flight.endpoint().address());
+            logged.attempts = tries;
+        }
+        let began = Instant::now();
+        let result = attempt(request, &in_flight, head, body, &timer).await;
+        report(request, &in_flight, &result, began.elapsed(), record);
+        let again = match result {
+            Ok(sent) => match retry::of_answer(request, &sent, tries) {
+                None => {
+                    count_retry(request, record, tries, RetryOutcome::Success);
+                    return Ok(answered(request, sent, choice, in_flight, (permit, timer)));
+                }
+                Some(()) => sent.exchange.into_unsent(),
+            },
+            Err(failure) => {
+                let reason = failure.reason;
+                match retry::of_failure(request, failure, tries) {
+                    Some(unsent) => unsent,
+                    None => {
+                        count_retry(request, record, tries, RetryOutcome::Failure);
+                        return Err(reason.into());
+                    }
+                }
+            }
+        };
+        (head, body) = (again.head, again.body);
+        tried.insert(choice.index);
+    }
+}
+
+fn count_retry(request: &Forward<'_>, record: &Record, tries: u32, outcome: RetryOutcome) {
+    if let Some(pool) = record.pool.as_ref().filter(|_| tries > 1) {
+        pool.retried(request.client.worker.index, outcome);
+    }
+}
+
+fn answered(
+    request: &Forward<'_>,
+    sent: Sent,
+    choice: Pick,
+    in_flight: InFlight,
+    (permit, timer): (Permit, Timer),
+) -> Answered {
+    let Sent { head, mut headers, exchange } = sent;
+    if let Some(session) = choice.session
+        && let Some(persistence) = &request.pool.model.persistence
+    {
+        remember(&mut headers, persistence, session.as_str(), request.client.is_tls);
+    }
+    let guards = Guards {
+        in_flight,
+        _permit: permit,
+        timer,
+        deadline: request.deadline,
+        idle_timeout: request.pool.model.idle_timeout,
+        seen: None,
+    };
+    Answered { head, headers, exchange, guards }
+}
+
+/// Gives the session to the client.
+fn remember(headers: &mut HeaderMap, persistence: &Persistence, token: &str, is_tls: bool) {
+    match &persistence.kind {
+        PersistenceKind::Header(name) => {
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::from_bytes(name.as_str().as_bytes()), HeaderValue::from_str(token))
+            {
+                headers.insert(name, value);
+            }
+        }
+        PersistenceKind::Cookie(name) => {
+            let lasts = persistence
+                .absolute_timeout
+                .map(|time| format!("; Max-Age={}", time.as_secs()))
+                .unwrap_or_default();
+            let secure = if is_tls { "; Secure" } else { "" };
+            let cookie = format!("{name}={token}; Path=/{lasts}{secure}; HttpOnly; SameSite=Lax");
+            if let Ok(value) = HeaderValue::from_str(&cookie) {
+                headers.append(SET_COOKIE, value);
+            }
+        }
+    }
+}
+
+/// Waits until the pool lets the request in.
+async fn admit(request: &Forward<'_>, timer: &Timer) -> Result<Permit, Refusal> {
+    match request.pool.admit() {
+        Admission::Admitted(permit) => Ok(permit),
+        Admission::Refused(refusal) => Err(refused(refusal, Reason::PoolFull)),
+        Admission::Queued(waiting) => {
+            let worker = &request.client.worker;
+            let stats = worker.pool_stats(&request.pool.state);
+            stats.wait_begun(worker.index);
+            let waited = before(timer, request.deadline, waiting.wait()).await;
+            stats.wait_ended(worker.index);
+            let waited = waited.ok_or(Reason::RequestTimeout)?;
+            waited.map_err(|refusal| refused(refusal, Reason::PoolFull))
+        }
+    }
+}
+
+fn refused(refusal: upstream::Refusal, full: Reason) -> Refusal {
+    match refusal {
+        upstream::Refusal::PoolFull => full,
+        upstream::Refusal::QueueFull => Reason::QueueFull,
+        upstream::Refusal::QueueTimeout => Reason::QueueTimeout,
+    }
+    .into()
+}
+
+/// Chooses an endpoint and takes a place there; waits for one where all are full.
+async fn choose(
+    request: &Forward<'_>,
+    permit: &mut Permit,
+    tried: &Tried,
+    timer: &Timer,
+) -> Result<(Pick, InFlight), Refusal> {
+    match choose_now(request, tried) {
+        Ok(chosen) => return Ok(chosen),
+        Err(NoEndpoint::Unavailable) => return Err(Reason::NoEndpoint.into()),
+        Err(NoEndpoint::Full) => {}
+    }
+    let wait = request.pool.wait_for_room(permit, || choose_now(request, tried).ok());
+    let waited = before(timer, request.deadline, wait).await.ok_or(Reason::RequestTimeout)?;
+    waited.map_err(|refusal| refused(refusal, Reason::EndpointFull))
+}
+
+fn choose_now(request: &Forward<'_>, tried: &Tried) -> Result<(Pick, InFlight), NoEndpoint> {
+    let worker = &request.client.worker;
+    let facts = RequestFacts {
+        client: request.address,
+        path: &request.admitted.path,
+        query: request.admitted.query,
+        headers: &request.parts.headers,
+        geo: worker.options().geoip.as_deref(),
+    };
+    let random = &mut worker.random.borrow_mut();
+    // Another worker may take the last place between the choice and the begin: choose again.
+    for _ in 0..8 {
+        let choice = pick(request.pool, &facts, tried, clock::now(), random, None)?;
+        let member = request.pool.endpoint(choice.index).ok_or(NoEndpoint::Unavailable)?;
+        if let Some(in_flight) = member.state.try_begin(&request.pool.model.limits) {
+            return Ok((choice, in_flight));
+        }
+    }
+    Err(NoEndpoint::Full)
+}
+
+/// Counts a try, and tells the endpoint's state of it.
+fn report(
+    request: &Forward<'_>,
+    in_flight: &InFlight,
+    result: &Result<Sent, Failure>,
+    latency: Duration,
+    record: &mut Record,
+) {
+    let worker = &request.client.worker;
+    let endpoint = in_flight.endpoint();
+    let stats = worker.endpoint_stats(&request.pool.state, endpoint);
+    let outcome = match result {
+        Ok(sent) => {
+            let status = sent.head.status.as_u16();
+            stats.answered(worker.index, status);
+            record.upstream_time = Some(latency);
+            if let Some(pool) = &record.pool {
+                pool.first_byte(worker.index, latency);
+            }
+            Outcome::Answered { status, latency }
+        }
+        Err(failure) => {
+            stats.failed(worker.index, failure.reason);
+            failure.outcome
+        }
+    };
+    endpoint.report(outcome, clock::now());
+}

@@ -1,0 +1,141 @@
+//! Starts the workers, and ends them.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::accept::{Listener, accept};
+use super::listener::{ProxyError, listen};
+use super::options::Options;
+use super::wheel;
+use super::worker::{Phase, Shared, Worker};
+use crate::metrics::Metrics;
+use crate::table::TableHandle;
+
+/// Handle controls the workers. When it is dropped they end at once.
+#[derive(Debug)]
+pub struct Handle {
+    http: Option<SocketAddr>,
+    https: Option<SocketAddr>,
+    phase: watch::Sender<Phase>,
+    /// Ends when the last worker does.
+    ended: mpsc::Receiver<()>,
+}
+
+/// Starts the workers on their own threads. They serve when this returns.
+///
+/// # Errors
+/// Where an address cannot be listened on, or a thread cannot be started.
+pub fn spawn(
+    options: Options,
+    table: TableHandle,
+    metrics: Arc<Metrics>,
+) -> Result<Handle, ProxyError> {
+    let workers = options.workers.max(1);
+    let open = |address: Option<SocketAddr>| match address {
+        Some(address) => listen(address, workers),
+        None => Ok(Vec::new()),
+    };
+    let http = open(options.http)?;
+    let https = open(options.https.filter(|_| options.tls.is_some()))?;
+    let (phase, phases) = watch::channel(Phase::Serving);
+    let (alive, ended) = mpsc::channel(1);
+    let handle = Handle { http: bound(&http), https: bound(&https), phase, ended };
+    let wanted = std::iter::repeat_with(Notify::new).take(workers).collect();
+    let shared = Arc::new(Shared { options, table, metrics, phase: phases, wanted });
+    let (mut http, mut https) = (http.into_iter(), https.into_iter());
+    for index in 0..workers {
+        let sockets = (http.next(), https.next());
+        let (shared, alive) = (Arc::clone(&shared), alive.clone());
+        std::thread::Builder::new()
+            .name(format!("worker-{index}"))
+            .spawn(move || {
+                run(index, &shared, sockets);
+                drop(alive);
+            })
+            .map_err(ProxyError::Thread)?;
+    }
+    Ok(handle)
+}
+
+fn bound(sockets: &[TcpListener]) -> Option<SocketAddr> {
+    sockets.first().and_then(|socket| socket.local_addr().ok())
+}
+
+impl Handle {
+    /// Returns where clear-text clients connect.
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.http
+    }
+
+    /// Returns where TLS clients connect.
+    pub fn https_address(&self) -> Option<SocketAddr> {
+        self.https
+    }
+
+    /// Ends in good order: accepts for `delay` longer, while others learn that this process is
+    /// leaving; then takes no new connection and lets requests end, for at most `timeout`. Returns
+    /// whether all ended in time.
+    pub async fn drain(mut self, delay: Duration, timeout: Duration) -> bool {
+        tokio::time::sleep(delay).await;
+        self.phase.send_replace(Phase::Draining);
+        if tokio::time::timeout(timeout, self.ended.recv()).await.is_ok() {
+            return true;
+        }
+        self.phase.send_replace(Phase::Stopped);
+        self.ended.recv().await;
+        false
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.phase.send_replace(Phase::Stopped);
+    }
+}
+
+fn run(index: usize, shared: &Arc<Shared>, sockets: (Option<TcpListener>, Option<TcpListener>)) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(worker = index, %error, "cannot start a worker");
+            return;
+        }
+    };
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, serve(index, Arc::clone(shared), sockets));
+}
+
+async fn serve(
+    index: usize,
+    shared: Arc<Shared>,
+    (http, https): (Option<TcpListener>, Option<TcpListener>),
+) {
+    let mut phase = shared.phase.clone();
+    let worker = Worker::new(index, shared);
+    tokio::task::spawn_local(wheel::run());
+    tokio::task::spawn_local(std::rc::Rc::clone(&worker).sweep());
+    tokio::task::spawn_local(std::rc::Rc::clone(&worker).shed_on_demand());
+    let mut accepting = Vec::new();
+    for (socket, is_tls) in [(http, false), (https, true)] {
+        let Some(socket) = socket else { continue };
+        match Listener::new(&worker, socket, is_tls) {
+            Ok(listener) => accepting.push(tokio::task::spawn_local(accept(listener))),
+            Err(error) => tracing::error!(worker = index, %error, "cannot accept"),
+        }
+    }
+    // An error means that the handle is gone, which is a stop as well.
+    let _ = phase.wait_for(|phase| *phase != Phase::Serving).await;
+    accepting.iter().for_each(tokio::task::JoinHandle::abort);
+    for task in accepting {
+        let _ = task.await;
+    }
+    worker.begin_draining();
+    tokio::select! {
+        _ = phase.wait_for(|phase| *phase == Phase::Stopped) => {}
+        () = worker.wait_below(1) => {}
+    }
+}

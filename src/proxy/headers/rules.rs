@@ -1,0 +1,220 @@
+//! Which fields go on, and which Weir adds. Source: RFC 9110 §7.6.1; RFC 7239.
+
+use bytes::BytesMut;
+use http::header::{
+    CONNECTION, COOKIE, HeaderName, PROXY_AUTHENTICATE, TE, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, HeaderValue};
+
+use crate::upstream::http1::line;
+
+/// Added is what Weir says of a request to the endpoint.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::proxy) struct Added<'a> {
+    /// Address of the peer, as text.
+    pub(in crate::proxy) peer: &'a str,
+    /// `http` or `https`.
+    pub(in crate::proxy) scheme: &'a str,
+    /// Host that the client asked.
+    pub(in crate::proxy) host: &'a str,
+    /// Port that the client asked.
+    pub(in crate::proxy) port: u16,
+    /// Whether a trusted proxy stands in front, whose words are kept.
+    pub(in crate::proxy) is_trusted: bool,
+    /// Request id, where the client's is not kept.
+    pub(in crate::proxy) request_id: &'a str,
+    /// Whether the request asks to switch to WebSocket.
+    pub(in crate::proxy) is_upgrade: bool,
+}
+
+/// Fields that are about one connection, or that Weir writes itself.
+pub(in crate::proxy) struct Dropped<'a> {
+    headers: &'a HeaderMap,
+    lists_more: bool,
+    joins_cookies: bool,
+}
+
+impl<'a> Dropped<'a> {
+    pub(in crate::proxy) fn of(headers: &'a HeaderMap) -> Self {
+        let lists_more = options(headers).any(|option| {
+            !matches!(
+                option.to_ascii_lowercase().as_slice(),
+                b"close" | b"keep-alive" | b"upgrade" | b"te" | b""
+            )
+        });
+        let joins_cookies = headers.get_all(COOKIE).iter().nth(1).is_some();
+        Self { headers, lists_more, joins_cookies }
+    }
+
+    /// Returns whether a field of the client goes on.
+    pub(in crate::proxy) fn keeps(&self, name: &HeaderName) -> bool {
+        !is_own(name.as_str())
+            && !(self.joins_cookies && *name == COOKIE)
+            && !(self.lists_more && is_listed(self.headers, name))
+    }
+}
+
+fn options(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
+        .map(<[u8]>::trim_ascii)
+}
+
+/// A client may have its own fields taken off, but none that decides what the request means.
+fn is_listed(headers: &HeaderMap, name: &HeaderName) -> bool {
+    let is_vital = matches!(
+        name.as_str(),
+        "authorization" | "cookie" | "content-type" | "content-encoding" | "expect" | "range"
+    );
+    !is_vital
+        && options(headers).any(|option| option.eq_ignore_ascii_case(name.as_str().as_bytes()))
+}
+
+/// Names that never go on as the client wrote them. An underscore counts as a dash: many programs
+/// behind read it so.
+fn is_own(name: &str) -> bool {
+    let own: &[&str] = match name.len() {
+        2 => &["te"],
+        5 => &["proxy"],
+        6 => &["expect"],
+        7 => &["upgrade"],
+        9 => &["forwarded", "x-real-ip"],
+        10 => &["connection", "keep-alive"],
+        12 => &["x-request-id"],
+        14 => &["http2-settings"],
+        15 => &["x-forwarded-for"],
+        16 => &["x-forwarded-host", "x-forwarded-port", "proxy-connection"],
+        17 => &["x-forwarded-proto", "transfer-encoding"],
+        18 => &["x-forwarded-prefix"],
+        _ => return false,
+    };
+    let same = |a: u8, b: u8| a == b || (a == b'_' && b == b'-');
+    own.iter().any(|own| name.bytes().zip(own.bytes()).all(|(a, b)| same(a, b)))
+}
+
+/// Writes the lines that Weir adds.
+pub(in crate::proxy) fn add(out: &mut BytesMut, headers: &HeaderMap, added: &Added<'_>) {
+    forwarded_for(out, headers, added);
+    let kept = |name: &str| headers.get(name).filter(|_| added.is_trusted);
+    let keep_or = |out: &mut BytesMut, name: &str, own: &str| match kept(name) {
+        Some(value) => line(out, name, value.as_bytes()),
+        None => line(out, name, own.as_bytes()),
+    };
+    keep_or(out, "x-forwarded-proto", added.scheme);
+    if !added.host.is_empty() {
+        keep_or(out, "x-forwarded-host", added.host);
+    }
+    let mut digits = [0; 5];
+    keep_or(out, "x-forwarded-port", decimal(added.port, &mut digits));
+    keep_or(out, "x-request-id", added.request_id);
+    for name in ["x-real-ip", "x-forwarded-prefix"] {
+        if let Some(value) = kept(name) {
+            line(out, name, value.as_bytes());
+        }
+    }
+    forwarded(out, headers, added);
+    connection(out, headers, added);
+    if headers.get_all(COOKIE).iter().nth(1).is_some() {
+        let crumbs: Vec<&[u8]> =
+            headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+        line(out, "cookie", &crumbs.join(&b"; "[..]));
+    }
+}
+
+fn forwarded_for(out: &mut BytesMut, headers: &HeaderMap, added: &Added<'_>) {
+    out.extend_from_slice(b"x-forwarded-for: ");
+    if added.is_trusted {
+        for value in headers.get_all("x-forwarded-for") {
+            out.extend_from_slice(value.as_bytes());
+            out.extend_from_slice(b", ");
+        }
+    }
+    out.extend_from_slice(added.peer.as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+fn forwarded(out: &mut BytesMut, headers: &HeaderMap, added: &Added<'_>) {
+    out.extend_from_slice(b"forwarded: ");
+    if added.is_trusted {
+        for value in headers.get_all("forwarded") {
+            out.extend_from_slice(value.as_bytes());
+            out.extend_from_slice(b", ");
+        }
+    }
+    let is_v6 = added.peer.contains(':');
+    let (open, close): (&[u8], &[u8]) = if is_v6 { (b"\"[", b"]\"") } else { (b"", b"") };
+    for part in [b"for=", open, added.peer.as_bytes(), close, b";proto="] {
+        out.extend_from_slice(part);
+    }
+    out.extend_from_slice(added.scheme.as_bytes());
+    if !added.host.is_empty() {
+        // A port or brackets need quotes. Source: RFC 7239 §4.
+        let quote: &[u8] = if added.host.contains(':') { b"\"" } else { b"" };
+        for part in [b";host=", quote, added.host.as_bytes(), quote] {
+            out.extend_from_slice(part);
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+fn connection(out: &mut BytesMut, headers: &HeaderMap, added: &Added<'_>) {
+    let wants_trailers = headers.get_all(TE).iter().any(|value| {
+        value
+            .as_bytes()
+            .split(|&byte| byte == b',')
+            .any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+    });
+    let lines: &[u8] = match (added.is_upgrade, wants_trailers) {
+        (true, true) => b"connection: upgrade, te\r\nupgrade: websocket\r\nte: trailers\r\n",
+        (true, false) => b"connection: upgrade\r\nupgrade: websocket\r\n",
+        (false, true) => b"connection: te\r\nte: trailers\r\n",
+        (false, false) => b"",
+    };
+    out.extend_from_slice(lines);
+}
+
+fn decimal(number: u16, digits: &mut [u8; 5]) -> &str {
+    let mut rest = number;
+    let mut start = digits.len();
+    for (index, digit) in digits.iter_mut().enumerate().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        start = index;
+        if rest == 0 {
+            break;
+        }
+    }
+    digits.get(start..).and_then(|digits| std::str::from_utf8(digits).ok()).unwrap_or_default()
+}
+
+/// Takes off an answer's fields that are about the endpoint's connection.
+pub(in crate::proxy) fn clean_answer(headers: &mut HeaderMap, is_upgrade: bool) {
+    if headers.contains_key(CONNECTION) {
+        let listed: Vec<HeaderName> =
+            options(headers).filter_map(|name| HeaderName::from_bytes(name).ok()).collect();
+        for name in listed {
+            let is_vital = matches!(
+                name.as_str(),
+                "content-length" | "content-type" | "content-encoding" | "set-cookie" | "location"
+            );
+            if !is_vital && !(is_upgrade && name == UPGRADE) {
+                headers.remove(name);
+            }
+        }
+        headers.remove(CONNECTION);
+    }
+    for name in [&KEEP_ALIVE, &PROXY_CONNECTION, &TRANSFER_ENCODING, &TE, &PROXY_AUTHENTICATE] {
+        // `remove` costs a hash even where there is nothing.
+        headers.remove(name);
+    }
+    if is_upgrade {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    } else {
+        headers.remove(UPGRADE);
+    }
+}
+
+static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");

@@ -1,0 +1,87 @@
+//! What the process says to the data path.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::access_log::AccessLog;
+use crate::tls::ServerTls;
+use crate::upstream::GeoIp;
+
+/// Options are what the process says to the data path. They do not change while it runs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where clear-text clients connect; port 0 is any. Default is none.
+    pub http: Option<SocketAddr>,
+    /// Where TLS clients connect, if `tls` is given; port 0 is any. Default is none.
+    pub https: Option<SocketAddr>,
+    /// Certificates and settings of TLS. Default is none.
+    pub tls: Option<Arc<ServerTls>>,
+    /// Threads. Default is 1.
+    pub workers: usize,
+    /// Proxies in front of this one that forward the client's address truthfully. Default is 0.
+    pub trusted_hops: u8,
+    /// Peers that begin each connection with a PROXY protocol header. Default is none.
+    pub proxy_protocol: Vec<IpNet>,
+    /// Whether answers that Weir makes itself say why in `x-weir-reason`. Default is yes.
+    pub reason_header: bool,
+    /// Where access log lines go. Default is nowhere.
+    pub access_log: Option<AccessLog>,
+    /// Where addresses are on the earth. Default is unknown.
+    pub geoip: Option<Arc<GeoIp>>,
+    /// Connections of clients at once, over all workers. Default is 65,536.
+    pub max_connections: usize,
+    /// Bounds towards each client.
+    pub limits: ClientLimits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            http: None,
+            https: None,
+            tls: None,
+            workers: 1,
+            trusted_hops: 0,
+            proxy_protocol: Vec::new(),
+            reason_header: true,
+            access_log: None,
+            geoip: None,
+            max_connections: 65_536,
+            limits: ClientLimits::default(),
+        }
+    }
+}
+
+/// ClientLimits bound what one client may ask of this process.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientLimits {
+    /// From the first byte of a request to the end of its head, of a PROXY header, and of a TLS
+    /// handshake. Default is 10 s.
+    pub head_timeout: Duration,
+    /// Time that a connection may wait for its next request. Default is 75 s.
+    pub idle_timeout: Duration,
+    /// Time without progress when the client does not take what is written. Default is 30 s.
+    pub write_timeout: Duration,
+    /// Length of a request's head over HTTP/1.1, and of its fields over HTTP/2. Default is 64 KiB.
+    pub max_head_bytes: usize,
+    /// Length of a request's target. Default is 16 KiB.
+    pub max_target_bytes: usize,
+    /// Requests at once in one HTTP/2 connection. Default is 100.
+    pub max_streams: u32,
+}
+
+impl Default for ClientLimits {
+    fn default() -> Self {
+        Self {
+            head_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            write_timeout: Duration::from_secs(30),
+            max_head_bytes: 64 * 1024,
+            max_target_bytes: 16 * 1024,
+            max_streams: 100,
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The PROXY protocol, versions 1 and 2: who the client of a proxy in front is.
+//! Source: haproxy.org/download/2.9/doc/proxy-protocol.txt.
+
+use std::net::SocketAddr;
+
+use ppp::{HeaderResult, PartialResult, v1, v2};
+
+/// Most bytes of a header; longer ones only carry more that Weir does not read.
+pub(super) const LIMIT: usize = 4096;
+
+/// Most bytes of a header of version 1.
+const LINE_LIMIT: usize = 107;
+
+/// Announced is what a PROXY header says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Announced {
+    /// Length of the header.
+    pub(super) length: usize,
+    /// The client; nothing where the proxy speaks for itself, as in a health check.
+    pub(super) client: Option<SocketAddr>,
+}
+
+/// Reads a header from the first bytes of a connection. Nothing while it is not whole.
+///
+/// # Errors
+/// Where the bytes are no header.
+pub(super) fn parse(bytes: &[u8]) -> Result<Option<Announced>, ()> {
+    // A line that is cut off can look whole and wrong.
+    if b"PROXY ".starts_with(bytes.get(..6).unwrap_or(bytes)) && !bytes.contains(&b'\n') {
+        return if bytes.len() < LINE_LIMIT { Ok(None) } else { Err(()) };
+    }
+    let header = HeaderResult::parse(bytes);
+    if header.is_incomplete() && bytes.len() < LIMIT {
+        return Ok(None);
+    }
+    let announced = match header {
+        HeaderResult::V1(Ok(header)) => Announced {
+            length: header.header.len(),
+            client: match header.addresses {
+                v1::Addresses::Tcp4(ip) => Some((ip.source_address, ip.source_port).into()),
+                v1::Addresses::Tcp6(ip) => Some((ip.source_address, ip.source_port).into()),
+                v1::Addresses::Unknown => None,
+            },
+        },
+        HeaderResult::V2(Ok(header)) => Announced {
+            length: header.len(),
+            client: match (header.command, header.addresses) {
+                (v2::Command::Proxy, v2::Addresses::IPv4(ip)) => {
+                    Some((ip.source_address, ip.source_port).into())
+                }
+                (v2::Command::Proxy, v2::Addresses::IPv6(ip)) => {
+                    Some((ip.source_address, ip.source_port).into())
+                }
+                _ => None,
+            },
+        },
+        HeaderResult::V1(Err(_)) | HeaderResult::V2(Err(_)) => return Err(()),
+    };
+    Ok(Some(announced))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_both_versions_byte_by_byte() {
+        let v2 = v2::Builder::with_addresses(
+            v2::Version::Two | v2::Command::Proxy,
+            v2::Protocol::Stream,
+            ("203.0.113.7:1234".parse::<SocketAddr>().unwrap(), "10.0.0.1:80".parse().unwrap()),
+        )
+        .build()
+        .unwrap();
+        let v1 = b"PROXY TCP4 203.0.113.7 10.0.0.1 1234 80\r\n".to_vec();
+        for header in [v1, v2] {
+            let length = header.len();
+            let bytes = [header, b"\x16\x03\xff\xfe".to_vec()].concat();
+            for cut in 0..length {
+                assert_eq!(parse(&bytes[..cut]), Ok(None), "{cut}");
+            }
+            let client = Some("203.0.113.7:1234".parse().unwrap());
+            assert_eq!(parse(&bytes), Ok(Some(Announced { length, client })));
+        }
+        assert_eq!(parse(b"PROXY UNKNOWN\r\n"), Ok(Some(Announced { length: 15, client: None })));
+        assert_eq!(parse(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Err(()));
+    }
+}

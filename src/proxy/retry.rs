@@ -1,0 +1,62 @@
+//! Whether a request is sent again. Source: RFC 9110 §9.2.2.
+
+use http::Method;
+use hyper::body::Incoming;
+
+use super::attempt::{Failure, Sent};
+use super::forward::Forward;
+use crate::model::RetryCondition;
+use crate::upstream::clock;
+use crate::upstream::http1::Unsent;
+
+/// What a pool that declares nothing retries, once: what costs an endpoint nothing, and what is
+/// safe to send twice.
+const DEFAULT: [RetryCondition; 2] = [RetryCondition::ConnectFailure, RetryCondition::Reset];
+
+/// Returns whether sending twice means the same as sending once.
+pub(super) fn is_idempotent(method: &Method) -> bool {
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE | Method::PUT | Method::DELETE
+    )
+}
+
+/// Returns something where an answer with this status is tried again.
+pub(super) fn of_answer(request: &Forward<'_>, sent: &Sent, tries: u32) -> Option<()> {
+    let status = sent.head.status.as_u16();
+    // The usual answer ends here.
+    let retry = request.pool.model.retry.as_ref().filter(|_| status >= 400)?;
+    let is_safe = sent.exchange.is_whole() && is_idempotent(&request.parts.method);
+    let is_asked = retry.on.contains(&RetryCondition::Status(status));
+    (is_safe && is_asked && tries <= retry.attempts && has_budget(request)).then_some(())
+}
+
+/// Returns what is to be sent again after a failure.
+pub(super) fn of_failure(
+    request: &Forward<'_>,
+    failure: Failure,
+    tries: u32,
+) -> Option<Unsent<Incoming>> {
+    let condition = failure.condition?;
+    let unsent = failure.unsent?;
+    let is_safe = unsent.is_whole && (!unsent.is_begun || is_idempotent(&request.parts.method));
+    let (attempts, on) = match &request.pool.model.retry {
+        Some(retry) => (retry.attempts, retry.on.as_slice()),
+        None => (1, &DEFAULT[..]),
+    };
+    let is_meant = on.contains(&condition) && tries <= attempts;
+    (is_safe && is_meant && has_budget(request)).then_some(unsent)
+}
+
+fn has_budget(request: &Forward<'_>) -> bool {
+    let now = clock::now();
+    if request.deadline.is_some_and(|deadline| deadline <= now) {
+        return false;
+    }
+    if request.pool.model.retry.is_none() || request.pool.try_retry(now) {
+        return true;
+    }
+    let worker = &request.client.worker;
+    worker.pool_stats(&request.pool.state).retry_budget_exhausted(worker.index);
+    false
+}

@@ -1,0 +1,210 @@
+//! One request, from its head to the head of its answer.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use http::{Request, Response, Version, request};
+use hyper::body::{Body, Incoming};
+
+use super::answer::{Refusal, answer};
+use super::body::AnswerBody;
+use super::client;
+use super::connection::Client;
+use super::forward::{Forward, forward};
+use super::gate::{self, Admitted};
+use super::headers::{Added, Dropped, add};
+use super::record::{Logged, Record};
+use super::tunnel;
+use crate::metrics::{Protocol, Reason};
+use crate::table::RequestHead;
+use crate::upstream::{clock, http1};
+
+/// Answers a request, by an endpoint or with the reason why not.
+pub(super) async fn respond(
+    client: &Rc<Client>,
+    mut request: Request<Incoming>,
+) -> Response<AnswerBody> {
+    let worker = &client.worker;
+    let upgrade = request
+        .headers()
+        .contains_key(http::header::UPGRADE)
+        .then(|| hyper::upgrade::on(&mut request));
+    let (parts, body) = request.into_parts();
+    client.stats.request(
+        worker.index,
+        if parts.version == Version::HTTP_2 { Protocol::Http2 } else { Protocol::Http1 },
+    );
+    let mut record = Record::begin(worker, &client.watch, &parts.method, parts.version);
+    let result = route(client, &parts, body, &mut record).await;
+    let response = match result {
+        Ok(answered) => match upgrade.filter(|_| answered.is_tunnel()) {
+            Some(upgrade) => tunnel::open(answered, upgrade, record),
+            None => answered.into_response(record),
+        },
+        Err(refusal) => refuse(client, &parts, refusal, record),
+    };
+    http1::keep_header_map(parts.headers);
+    response
+}
+
+fn refuse(
+    client: &Client,
+    parts: &request::Parts,
+    refusal: Refusal,
+    mut record: Record,
+) -> Response<AnswerBody> {
+    let worker = &client.worker;
+    if record.route.is_none() {
+        client.stats.refused(worker.index, refusal.reason);
+    }
+    record.reason = Some(refusal.reason);
+    record.status = refusal.reason.status();
+    let show = worker.options().reason_header;
+    answer(refusal, &parts.method, parts.version, show).map(|text| AnswerBody::text(text, record))
+}
+
+/// Finds the route and the pool, and sends the request there.
+async fn route(
+    client: &Rc<Client>,
+    parts: &request::Parts,
+    body: Incoming,
+    record: &mut Record,
+) -> Result<super::forward::Answered, Refusal> {
+    let worker = &client.worker;
+    let options = worker.options();
+    let has_body = !body.is_end_stream();
+    let address = client::address(client.peer, &parts.headers, options.trusted_hops.into());
+    let request_id = request_id(client, parts);
+    log_as(record, parts, address, &request_id, options.access_log.is_some());
+    let admitted = gate::check(parts, has_body, options.limits.max_target_bytes)?;
+    let table = worker.shared.table.load_full();
+    let found = table.find(
+        &RequestHead {
+            host: Some(admitted.host).filter(|host| !host.is_empty()),
+            path: &admitted.path,
+            query: admitted.query,
+            method: &parts.method,
+            headers: &parts.headers,
+        },
+        None,
+    );
+    let route = found.map_err(|none| none.reason())?;
+    let pool = table.pool(route).ok_or(Reason::NoRoute)?;
+    record.route = Some(Arc::clone(&route.stats));
+    let pool_stats = worker.pool_stats(&pool.state);
+    pool_stats.request_begun(worker.index);
+    record.pool = Some(pool_stats);
+    let now = clock::now();
+    pool.try_rate(address, now).map_err(|after| Refusal {
+        reason: Reason::RateLimited,
+        retry_after: Some(after.max(Duration::from_secs(1))),
+    })?;
+    pool.count_request(now);
+    let length = has_body.then(|| body.size_hint().exact());
+    let mut head = http1::head_buffer();
+    encode(&mut head, client, parts, &admitted, &request_id, length);
+    let request = Forward {
+        client,
+        pool,
+        address,
+        parts,
+        admitted: &admitted,
+        deadline: route.request_timeout.map(|timeout| now.plus(timeout)),
+        try_timeout: route.backend_request_timeout,
+    };
+    forward(&request, head, length.map(|length| (body, length)), record).await
+}
+
+fn encode(
+    head: &mut BytesMut,
+    client: &Client,
+    parts: &request::Parts,
+    admitted: &Admitted<'_>,
+    request_id: &str,
+    length: Option<Option<u64>>,
+) {
+    let mut lines = http1::head_buffer();
+    let added = Added {
+        peer: &client.peer_text,
+        scheme: if client.is_tls { "https" } else { "http" },
+        host: admitted.host,
+        port: client.port,
+        is_trusted: client.worker.options().trusted_hops > 0,
+        request_id,
+        is_upgrade: admitted.is_upgrade,
+    };
+    if admitted.expects_continue {
+        lines.extend_from_slice(b"expect: 100-continue\r\n");
+    }
+    add(&mut lines, &parts.headers, &added);
+    let joined;
+    let target = match admitted.query {
+        None => &*admitted.path,
+        Some(query) => match parts.uri.path_and_query() {
+            Some(raw) if raw.path() == admitted.path => raw.as_str(),
+            _ => {
+                joined = format!("{}?{query}", admitted.path);
+                &joined
+            }
+        },
+    };
+    let dropped = Dropped::of(&parts.headers);
+    // A method that expects a body says so when there is none. Source: RFC 9110 §8.6.
+    let expects_body = matches!(*parts.method.as_str().as_bytes(), [b'P', ..]);
+    let request = http1::RequestHead {
+        method: &parts.method,
+        target,
+        host: admitted.host.as_bytes(),
+        fields: &parts.headers,
+        lines: &lines,
+        body: length.or(expects_body.then_some(Some(0))),
+    };
+    http1::encode(head, &request, |name| dropped.keeps(name));
+    http1::keep_buffer(lines);
+}
+
+/// Returns the client's id where a trusted proxy sent it, or a new one.
+fn request_id(client: &Client, parts: &request::Parts) -> String {
+    if client.worker.options().trusted_hops > 0
+        && let Some(kept) = parts.headers.get("x-request-id")
+        && let Ok(kept) = kept.to_str()
+    {
+        return kept.to_owned();
+    }
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut random = client.worker.random.borrow_mut().u128(..);
+    let mut text = String::with_capacity(32);
+    for _ in 0..32 {
+        let digit = DIGITS.get((random & 15) as usize).copied().unwrap_or(b'0');
+        text.push(char::from(digit));
+        random >>= 4;
+    }
+    text
+}
+
+fn log_as(
+    record: &mut Record,
+    parts: &request::Parts,
+    client: IpAddr,
+    request_id: &str,
+    is_logged: bool,
+) {
+    if !is_logged {
+        return;
+    }
+    let host =
+        parts.uri.authority().map(http::uri::Authority::as_str).or_else(|| {
+            parts.headers.get(http::header::HOST).and_then(|value| value.to_str().ok())
+        });
+    record.logged = Some(Box::new(Logged {
+        client,
+        host: host.unwrap_or_default().into(),
+        path: parts.uri.path().into(),
+        request_id: request_id.into(),
+        endpoint: None,
+        attempts: 0,
+    }));
+}

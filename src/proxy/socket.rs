@@ -1,0 +1,209 @@
+//! A client's socket as hyper sees it: with the bytes that were read ahead, and with deadlines.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::options::ClientLimits;
+use super::watch::Watch;
+use super::wheel::Timer;
+use crate::upstream::clock::{self, Millis};
+
+/// Socket reads and writes, and fails when the client lets a deadline pass.
+#[derive(Debug)]
+pub(super) struct Socket<S> {
+    stream: S,
+    ahead: Bytes,
+    timer: Timer,
+    watch: Arc<Watch>,
+    limits: ClientLimits,
+    /// Whether bytes between requests are the beginning of a head; over HTTP/2 they may be anything.
+    has_heads: bool,
+    /// Since when the client takes nothing.
+    stuck_since: Option<Millis>,
+}
+
+impl<S> Socket<S> {
+    pub(super) fn new(
+        stream: S,
+        ahead: Bytes,
+        watch: Arc<Watch>,
+        limits: ClientLimits,
+        has_heads: bool,
+    ) -> Self {
+        let timer = Timer::new();
+        if has_heads && !ahead.is_empty() {
+            watch.head_begun(clock::now());
+        }
+        timer.set_after(if has_heads { limits.head_timeout } else { limits.idle_timeout });
+        Self { stream, ahead, timer, watch, limits, has_heads, stuck_since: None }
+    }
+
+    fn bytes_came(&self) {
+        if self.has_heads && !self.watch.is_active() && self.watch.head_since().is_none() {
+            let now = clock::now();
+            self.watch.head_begun(now);
+            self.timer.set(Some(now.plus(self.limits.head_timeout)));
+        }
+    }
+
+    fn next_deadline(&self, now: Millis) -> Millis {
+        let mut deadline = match self.watch.head_since() {
+            _ if self.watch.is_active() => now.plus(self.limits.idle_timeout),
+            Some(since) => since.plus(self.limits.head_timeout),
+            None => self.watch.idle_since().plus(self.limits.idle_timeout),
+        };
+        if let Some(since) = self.stuck_since {
+            deadline = deadline.min(since.plus(self.limits.write_timeout));
+        }
+        deadline
+    }
+
+    fn check_deadline(&self, context: &Context<'_>) -> io::Result<()> {
+        while self.timer.poll_due(context).is_ready() {
+            let now = clock::now();
+            let deadline = self.next_deadline(now);
+            if deadline <= now {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            self.timer.set(Some(deadline));
+        }
+        Ok(())
+    }
+
+    fn wrote<T>(
+        &mut self,
+        context: &Context<'_>,
+        result: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if result.is_ready() {
+            self.stuck_since = None;
+            return result;
+        }
+        if self.stuck_since.is_none() {
+            let now = clock::now();
+            self.stuck_since = Some(now);
+            self.timer.set(Some(self.next_deadline(now)));
+        }
+        self.check_deadline(context)?;
+        Poll::Pending
+    }
+}
+
+impl<S: AsyncRead + Unpin> hyper::rt::Read for Socket<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        mut cursor: hyper::rt::ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let socket = &mut *self;
+        if !socket.ahead.is_empty() {
+            let count = socket.ahead.len().min(cursor.remaining());
+            cursor.put_slice(socket.ahead.get(..count).unwrap_or_default());
+            socket.ahead.advance(count);
+            return Poll::Ready(Ok(()));
+        }
+        // Delegates to hyper-util's adapter for the one step from its cursor to tokio's buffer.
+        let adapter = hyper_util::rt::TokioIo::new(&mut socket.stream);
+        match std::pin::pin!(adapter).poll_read(context, cursor) {
+            Poll::Pending => {
+                socket.check_deadline(context)?;
+                Poll::Pending
+            }
+            Poll::Ready(result) => {
+                socket.bytes_came();
+                Poll::Ready(result)
+            }
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> hyper::rt::Write for Socket<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.wrote(context, result)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        self.wrote(context, result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = Pin::new(&mut self.stream).poll_flush(context);
+        self.wrote(context, result)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// Ahead is a stream whose first bytes were read already.
+#[derive(Debug)]
+pub(super) struct Ahead<S> {
+    pub(super) bytes: Bytes,
+    pub(super) stream: S,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Ahead<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.bytes.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(context, out);
+        }
+        let count = self.bytes.len().min(out.remaining());
+        out.put_slice(self.bytes.get(..count).unwrap_or_default());
+        self.bytes.advance(count);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Ahead<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,119 @@
+//! A connection that has left HTTP: bytes both ways until both sides are done.
+
+use std::cell::Cell;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Response;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
+
+use super::body::{AnswerBody, Guards};
+use super::forward::Answered;
+use super::headers::clean_answer;
+use super::record::Record;
+use super::socket::Ahead;
+use super::wheel::sleep;
+use crate::metrics::Reason;
+
+/// Answers 101, and joins the client's connection to the endpoint's once hyper gives it up. What
+/// the request holds lasts as long as the tunnel.
+pub(super) fn open(
+    answered: Answered,
+    upgrade: OnUpgrade,
+    mut record: Record,
+) -> Response<AnswerBody> {
+    let Answered { head, mut headers, exchange, guards } = answered;
+    clean_answer(&mut headers, true);
+    record.status = head.status.as_u16();
+    let (stream, ahead, lease) = exchange.into_tunnel();
+    let endpoint = Ahead { bytes: ahead.freeze(), stream };
+    tokio::task::spawn_local(async move {
+        run(upgrade, endpoint, guards, record).await;
+        drop(lease);
+    });
+    let mut response = Response::new(AnswerBody::nothing());
+    *response.status_mut() = head.status;
+    *response.headers_mut() = headers;
+    response
+}
+
+async fn run<S: AsyncRead + AsyncWrite + Unpin>(
+    upgrade: OnUpgrade,
+    endpoint: Ahead<S>,
+    guards: Guards,
+    mut record: Record,
+) {
+    let Ok(client) = upgrade.await else { return };
+    let moved = Cell::new(0);
+    let mut client = TokioIo::new(client);
+    let mut endpoint = Counted { stream: endpoint, moved: &moved };
+    let result = tokio::select! {
+        copied = copy_bidirectional(&mut client, &mut endpoint) => copied.ok(),
+        () = idle(&moved, guards.idle_timeout) => {
+            record.reason = Some(Reason::IdleTimeout);
+            None
+        }
+    };
+    if let Some((received, sent)) = result {
+        (record.request_bytes, record.response_bytes) = (received, sent);
+    }
+    // However a tunnel ends, it served.
+    record.complete();
+}
+
+/// Ends when no byte moved for the timeout.
+async fn idle(moved: &Cell<u64>, timeout: Option<Duration>) {
+    let Some(timeout) = timeout else { return std::future::pending().await };
+    loop {
+        let seen = moved.get();
+        sleep(timeout).await;
+        if moved.get() == seen {
+            return;
+        }
+    }
+}
+
+/// Counted counts what goes through a stream.
+struct Counted<'a, S> {
+    stream: S,
+    moved: &'a Cell<u64>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Counted<'_, S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = out.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, out);
+        self.moved.set(self.moved.get() + (out.filled().len() - before) as u64);
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<'_, S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
+        if let Poll::Ready(Ok(count)) = polled {
+            self.moved.set(self.moved.get() + count as u64);
+        }
+        polled
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

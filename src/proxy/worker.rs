@@ -1,0 +1,181 @@
+//! One worker: what its connections and requests share, all on one thread.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+
+use super::access_log::Entry;
+use super::options::Options;
+use super::stats::StatsOf;
+use super::wheel;
+use crate::metrics::{EndpointStats, Metrics, PoolStats};
+use crate::table::TableHandle;
+use crate::upstream::http1::Connections;
+use crate::upstream::{EndpointState, PoolState, clock};
+
+/// Shared is what all workers share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) options: Options,
+    pub(super) table: TableHandle,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) phase: watch::Receiver<Phase>,
+    /// One for each worker: another one wants a connection that this one may hold idle.
+    pub(super) wanted: Box<[Notify]>,
+}
+
+/// Phase says how far the end is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Serves.
+    Serving,
+    /// Takes no new connection, and ends those there are as their requests end.
+    Draining,
+    /// Ends at once.
+    Stopped,
+}
+
+/// Worker is what the connections and requests of one thread share.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) index: usize,
+    pub(super) shared: Arc<Shared>,
+    pub(super) connections: Connections,
+    pub(super) random: RefCell<fastrand::Rng>,
+    pub(super) is_draining: Cell<bool>,
+    live: Cell<usize>,
+    /// Tells those who wait for a connection to end.
+    ended: Notify,
+    /// Connections to be told of the end, by slot.
+    listening: RefCell<Vec<Option<Waker>>>,
+    free: RefCell<Vec<usize>>,
+    pools: RefCell<StatsOf<PoolState, PoolStats>>,
+    endpoints: RefCell<StatsOf<EndpointState, EndpointStats>>,
+}
+
+impl Worker {
+    pub(super) fn new(index: usize, shared: Arc<Shared>) -> Rc<Self> {
+        Rc::new(Self {
+            index,
+            shared,
+            connections: Connections::new(),
+            random: RefCell::new(fastrand::Rng::new()),
+            is_draining: Cell::new(false),
+            live: Cell::new(0),
+            ended: Notify::new(),
+            listening: RefCell::default(),
+            free: RefCell::default(),
+            pools: RefCell::new(StatsOf::new()),
+            endpoints: RefCell::new(StatsOf::new()),
+        })
+    }
+
+    pub(super) fn options(&self) -> &Options {
+        &self.shared.options
+    }
+
+    pub(super) fn log(&self, entry: Entry) {
+        if let Some(log) = &self.options().access_log {
+            log.log(entry);
+        }
+    }
+
+    pub(super) fn pool_stats(&self, pool: &Arc<PoolState>) -> Arc<PoolStats> {
+        let find = || self.shared.metrics.pool(pool.name().as_str());
+        self.pools.borrow_mut().of(pool, find)
+    }
+
+    pub(super) fn endpoint_stats(
+        &self,
+        pool: &PoolState,
+        endpoint: &Arc<EndpointState>,
+    ) -> Arc<EndpointStats> {
+        let find = || self.shared.metrics.endpoint(pool.name().as_str(), endpoint.address());
+        self.endpoints.borrow_mut().of(endpoint, find)
+    }
+
+    /// Asks the other workers to close connections that they hold idle at a bound.
+    pub(super) fn want_connection(&self) {
+        self.connections.shed();
+        let others = self.shared.wanted.iter().enumerate();
+        others
+            .filter(|(index, _)| *index != self.index)
+            .for_each(|(_, notify)| notify.notify_one());
+    }
+
+    /// Closes what others want, for ever.
+    pub(super) async fn shed_on_demand(self: Rc<Self>) {
+        let Some(wanted) = self.shared.wanted.get(self.index) else { return };
+        loop {
+            wanted.notified().await;
+            self.connections.shed();
+        }
+    }
+
+    /// Closes what was idle for too long and forgets what is gone, for ever.
+    pub(super) async fn sweep(self: Rc<Self>) {
+        loop {
+            wheel::sleep(Duration::from_secs(1)).await;
+            self.connections.sweep(clock::now());
+            self.pools.borrow_mut().sweep();
+            self.endpoints.borrow_mut().sweep();
+        }
+    }
+
+    /// Counts a client's connection for as long as the guard lives.
+    pub(super) fn count_in(self: &Rc<Self>) -> Live {
+        self.live.set(self.live.get() + 1);
+        let mut listening = self.listening.borrow_mut();
+        let slot = self.free.borrow_mut().pop().unwrap_or_else(|| {
+            listening.push(None);
+            listening.len() - 1
+        });
+        Live { worker: Rc::clone(self), slot }
+    }
+
+    /// Waits until fewer than `most` connections live.
+    pub(super) async fn wait_below(&self, most: usize) {
+        while self.live.get() >= most {
+            self.ended.notified().await;
+        }
+    }
+
+    /// Tells all connections to end with what they are doing.
+    pub(super) fn begin_draining(&self) {
+        self.is_draining.set(true);
+        self.connections.clear();
+        let wakers: Vec<Waker> = self.listening.borrow().iter().flatten().cloned().collect();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Live counts one client's connection.
+#[derive(Debug)]
+pub(super) struct Live {
+    worker: Rc<Worker>,
+    slot: usize,
+}
+
+impl Live {
+    /// Wakes this task when draining begins.
+    pub(super) fn listen(&self, waker: &Waker) {
+        if let Some(place) = self.worker.listening.borrow_mut().get_mut(self.slot) {
+            *place = Some(waker.clone());
+        }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.worker.live.set(self.worker.live.get().saturating_sub(1));
+        if let Some(place) = self.worker.listening.borrow_mut().get_mut(self.slot) {
+            *place = None;
+        }
+        self.worker.free.borrow_mut().push(self.slot);
+        self.worker.ended.notify_waiters();
+    }
+}

@@ -1,0 +1,117 @@
+//! One connection to an endpoint: a socket and the bytes that were read ahead.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::net::TcpStream;
+
+use super::{Error, Lease, spare};
+use crate::metrics::EndpointStats;
+
+/// Connection is open, and used by one exchange at a time.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TcpStream,
+    /// Read and not used yet. Holds no memory while the connection is idle.
+    pub(super) buffer: BytesMut,
+    lease: Lease,
+    is_reused: bool,
+}
+
+impl Connection {
+    /// Opens a connection. The lease counts it for as long as it lives, and says where it goes
+    /// between exchanges.
+    ///
+    /// # Errors
+    /// Where the endpoint does not accept it.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives the attempt up.
+    pub async fn open(address: SocketAddr, lease: Lease) -> io::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, buffer: BytesMut::new(), lease, is_reused: false })
+    }
+
+    /// Counts it as opened, and as closed when it ends.
+    pub fn count(&mut self, stats: Arc<EndpointStats>, worker: usize, took: Duration) {
+        self.lease.opened(stats, worker, took);
+    }
+
+    /// Returns whether it has carried an exchange before.
+    pub fn is_reused(&self) -> bool {
+        self.is_reused
+    }
+
+    /// Returns whether nothing has come while it was idle: neither an end nor bytes that belong to
+    /// no request. Costs no system call unless the reactor has seen something.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        let quiet = self.buffer.is_empty() && self.poll_fill(&mut context, 1).is_pending();
+        self.rest();
+        quiet
+    }
+
+    /// Asks the kernel whether the endpoint has closed or sent something, beyond what the
+    /// reactor has seen. Worth a system call before a request that cannot be sent twice.
+    pub fn is_quiet_now(&self) -> bool {
+        let mut byte = [std::mem::MaybeUninit::uninit(); 1];
+        let peeked = socket2::SockRef::from(&self.stream).peek(&mut byte);
+        peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Reads at least one byte into the buffer, and at most what fits; makes room for `room`.
+    /// Ready with 0 is the end.
+    pub(super) fn poll_fill(
+        &mut self,
+        context: &mut Context<'_>,
+        room: usize,
+    ) -> Poll<io::Result<usize>> {
+        if self.buffer.capacity() == 0 {
+            self.buffer = spare::buffer();
+        }
+        if self.buffer.capacity() - self.buffer.len() < room {
+            self.buffer.reserve(room);
+        }
+        pin!(self.stream.read_buf(&mut self.buffer)).poll(context)
+    }
+
+    pub(super) fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<Result<usize, Error>> {
+        match ready!(Pin::new(&mut self.stream).poll_write_vectored(context, parts)) {
+            Ok(0) => Poll::Ready(Err(Error::Closed)),
+            Ok(count) => Poll::Ready(Ok(count)),
+            Err(error) => Poll::Ready(Err(Error::Io(error))),
+        }
+    }
+
+    /// Gives the connection back for another exchange.
+    pub(super) fn give_back(mut self) {
+        if self.buffer.is_empty() {
+            self.rest();
+            self.is_reused = true;
+            Lease::give_back(self.lease.shelf(), self);
+        }
+    }
+
+    /// Takes the socket out for a tunnel, with what was read ahead and the lease that counts it.
+    pub(super) fn into_parts(mut self) -> (TcpStream, BytesMut, Lease) {
+        let buffer = std::mem::take(&mut self.buffer);
+        (self.stream, buffer, self.lease)
+    }
+
+    fn rest(&mut self) {
+        if self.buffer.is_empty() {
+            spare::keep_buffer(std::mem::take(&mut self.buffer));
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Sends a request: the head, then the body as the client delivers it.
+
+use std::io::IoSlice;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use http::HeaderMap;
+use http_body::Body;
+
+use super::{Connection, Error};
+
+/// Most bytes of small frames that are gathered into one write.
+const GATHERED: usize = 16 * 1024;
+
+/// Outgoing is a request on its way out.
+#[derive(Debug)]
+pub(super) struct Outgoing<B> {
+    /// The encoded head, then small frames of the body.
+    buffer: BytesMut,
+    written: usize,
+    head: usize,
+    /// A large piece of the body, behind the buffer.
+    piece: Bytes,
+    body: Option<B>,
+    is_chunked: bool,
+    /// Bytes of the body that the head promised and that have not come.
+    owed: Option<u64>,
+    is_held: bool,
+    is_touched: bool,
+    sent_body: u64,
+    is_begun: bool,
+}
+
+impl<B> Outgoing<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    /// Starts with an encoded head. Without a length the body goes out in chunks. A held body is
+    /// not asked for before `release`.
+    pub(super) fn new(head: BytesMut, body: Option<(B, Option<u64>)>, is_held: bool) -> Self {
+        let (body, owed) = body.map_or((None, Some(0)), |(body, length)| (Some(body), length));
+        Self {
+            written: 0,
+            head: head.len(),
+            buffer: head,
+            piece: Bytes::new(),
+            is_chunked: body.is_some() && owed.is_none(),
+            body,
+            owed,
+            is_held,
+            is_touched: false,
+            sent_body: 0,
+            is_begun: false,
+        }
+    }
+
+    pub(super) fn release(&mut self) {
+        self.is_held = false;
+    }
+
+    /// Bytes of the body that were taken from the client.
+    pub(super) fn body_bytes(&self) -> u64 {
+        self.sent_body
+    }
+
+    /// Whether a byte reached the socket.
+    pub(super) fn is_begun(&self) -> bool {
+        self.is_begun
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        !self.is_touched
+    }
+
+    pub(super) fn waits_for_client(&self) -> bool {
+        self.is_flushed() && self.body.is_some() && !self.is_held
+    }
+
+    /// Gives back what another try needs: the head, and the body where none of it was read.
+    pub(super) fn into_unsent(mut self) -> (BytesMut, Option<(B, Option<u64>)>, bool) {
+        self.buffer.truncate(self.head);
+        let length = if self.is_chunked { None } else { self.owed };
+        let body = self.body.take().map(|body| (body, length));
+        (self.buffer, body, !self.is_touched)
+    }
+
+    /// Sends as much as goes. Ready when the whole request is sent; pending while the socket is
+    /// full, the client has nothing, or the body is held.
+    pub(super) fn poll_send(
+        &mut self,
+        connection: &mut Connection,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        loop {
+            let more = self.gather(context)?;
+            let unsent = self.buffer.get(self.written..).unwrap_or_default();
+            if unsent.is_empty() && self.piece.is_empty() {
+                return if self.body.is_none() { Poll::Ready(Ok(())) } else { Poll::Pending };
+            }
+            let parts = [IoSlice::new(unsent), IoSlice::new(&self.piece)];
+            let count = ready!(connection.poll_write(context, &parts))?;
+            self.advance(count);
+            if !more && self.is_flushed() && self.body.is_some() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn is_flushed(&self) -> bool {
+        self.written == self.buffer.len() && self.piece.is_empty()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.is_begun |= count > 0;
+        let small = count.min(self.buffer.len() - self.written);
+        self.written += small;
+        // The head stays for another try until something of the body was read.
+        if self.is_touched && self.written == self.buffer.len() {
+            self.written = 0;
+            self.buffer.clear();
+        }
+        if count > small {
+            self.piece.advance(count - small);
+            if self.piece.is_empty() && self.is_chunked {
+                self.buffer.extend_from_slice(b"\r\n");
+            }
+        }
+    }
+
+    /// Takes from the client what is there. Returns whether more may be there at once.
+    fn gather(&mut self, context: &mut Context<'_>) -> Result<bool, Error> {
+        while self.piece.is_empty() && self.buffer.len() - self.written < GATHERED {
+            let Some(body) = self.body.as_mut().filter(|_| !self.is_held) else {
+                return Ok(false);
+            };
+            match Pin::new(body).poll_frame(context) {
+                Poll::Pending => return Ok(false),
+                Poll::Ready(Some(Ok(frame))) => {
+                    self.is_touched = true;
+                    match frame.into_data() {
+                        Ok(data) => self.take_data(data)?,
+                        Err(frame) => self.finish(frame.into_trailers().ok().as_ref())?,
+                    }
+                    // A body of known length may end without being asked again.
+                    if self.owed == Some(0) {
+                        self.finish(None)?;
+                    }
+                }
+                Poll::Ready(None) => self.finish(None)?,
+                Poll::Ready(Some(Err(error))) => return Err(Error::RequestBody(error.into())),
+            }
+        }
+        Ok(true)
+    }
+
+    fn take_data(&mut self, data: Bytes) -> Result<(), Error> {
+        if data.is_empty() {
+            return Ok(());
+        }
+        let length = data.len() as u64;
+        self.sent_body += length;
+        if let Some(owed) = &mut self.owed {
+            *owed = owed.checked_sub(length).ok_or_else(|| wrong_length("longer"))?;
+        } else {
+            let size = format_args!("{:x}\r\n", data.len()).to_string();
+            self.buffer.extend_from_slice(size.as_bytes());
+        }
+        if data.len() <= GATHERED / 4 {
+            self.buffer.put_slice(&data);
+            if self.is_chunked {
+                self.buffer.extend_from_slice(b"\r\n");
+            }
+        } else {
+            self.piece = data;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, trailers: Option<&HeaderMap>) -> Result<(), Error> {
+        if self.body.take().is_none() {
+            return Ok(());
+        }
+        if self.owed.is_some_and(|owed| owed > 0) {
+            return Err(wrong_length("shorter"));
+        }
+        if self.is_chunked {
+            self.buffer.extend_from_slice(b"0\r\n");
+            for (name, value) in trailers.into_iter().flatten() {
+                self.buffer.extend_from_slice(name.as_ref());
+                self.buffer.extend_from_slice(b": ");
+                self.buffer.extend_from_slice(value.as_bytes());
+                self.buffer.extend_from_slice(b"\r\n");
+            }
+            self.buffer.extend_from_slice(b"\r\n");
+        }
+        Ok(())
+    }
+}
+
+fn wrong_length(how: &str) -> Error {
+    Error::RequestBody(format!("the request body is {how} than its Content-Length").into())
+}
