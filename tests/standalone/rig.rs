@@ -172,9 +172,7 @@ impl Weir {
             }
             match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(line) => self.log.push(line),
-                Err(error) => {
-                    panic!("no log line with {text:?} ({error}) in:\n{}", self.log.join("\n"))
-                }
+                Err(_) => panic!("no log line with {text:?} in:\n{}", self.log.join("\n")),
             }
         }
     }

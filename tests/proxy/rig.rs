@@ -1,0 +1,118 @@
+//! A proxy on a free port, with the pool that a test wants.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use weir::metrics::Metrics;
+use weir::model::{
+    Algorithm, Backend, Limits, Model, PathPattern, Pool, PoolName, Readiness, Route, RouteId,
+    RouteMatch,
+};
+use weir::proxy::{self, Options};
+use weir::table::{Table, TableHandle};
+use weir::upstream::{Pools, clock};
+
+use crate::support::client::Client;
+
+pub struct Rig {
+    pub handle: proxy::Handle,
+    pub http: SocketAddr,
+    pub metrics: Arc<Metrics>,
+    pub table: TableHandle,
+    pools: Arc<Pools>,
+    // Selections are asked for here; nobody has to answer.
+    _readers: weir::upstream::Readers,
+}
+
+/// Returns a pool of endpoints that are addresses of the declaration.
+pub fn pool(addresses: &[SocketAddr]) -> Pool {
+    let endpoint = |address: &SocketAddr| weir::model::Endpoint {
+        address: *address,
+        zone: None,
+        region: None,
+        readiness: Readiness::Ready,
+    };
+    let mut endpoints: Vec<_> = addresses.iter().map(endpoint).collect();
+    endpoints.sort_by_key(|endpoint| endpoint.address);
+    Pool {
+        name: PoolName::new("default", "test"),
+        backends: vec![Backend {
+            origin: "endpoint".into(),
+            is_service: false,
+            weight: 1,
+            tier: 0,
+            endpoints,
+        }],
+        algorithm: Algorithm::RoundRobin,
+        hash_on: Vec::new(),
+        slow_start: None,
+        locality: None,
+        persistence: None,
+        health_check: None,
+        outlier: None,
+        panic_threshold: 0,
+        retry: None,
+        connect_timeout: Duration::from_secs(2),
+        idle_timeout: Some(Duration::from_secs(60)),
+        keep_alive: Duration::from_secs(60),
+        limits: Limits { queue_timeout: Duration::from_secs(1), ..Limits::default() },
+        rate_limit: None,
+    }
+}
+
+/// Returns a route for everything.
+pub fn route() -> Route {
+    Route {
+        id: RouteId {
+            created: 0,
+            object: PoolName::new("default", "test"),
+            position: 0,
+            name: "all".into(),
+        },
+        hostnames: Vec::new(),
+        matches: vec![RouteMatch {
+            path: PathPattern::Prefix("/".into()),
+            method: None,
+            headers: Vec::new(),
+            query: Vec::new(),
+            cookies: Vec::new(),
+        }],
+        request_timeout: None,
+        backend_request_timeout: None,
+        pool: PoolName::new("default", "test"),
+    }
+}
+
+pub fn options() -> Options {
+    Options { http: Some("127.0.0.1:0".parse().unwrap()), workers: 2, ..Options::default() }
+}
+
+impl Rig {
+    pub fn start(pool: Pool) -> Self {
+        Self::with(pool, route(), options())
+    }
+
+    pub fn with(pool: Pool, route: Route, options: Options) -> Self {
+        let metrics = Metrics::new(options.workers);
+        let (pools, readers) = Pools::new(weir::upstream::Options::default(), Arc::clone(&metrics));
+        let table = TableHandle::default();
+        let handle = proxy::spawn(options, table.clone(), Arc::clone(&metrics)).unwrap();
+        let http = handle.http_address().unwrap();
+        let rig = Self { handle, http, metrics, table, pools, _readers: readers };
+        rig.publish(pool, route);
+        rig
+    }
+
+    pub fn publish(&self, pool: Pool, route: Route) {
+        let mut model = Model::default();
+        let name = pool.name.clone();
+        model.pools.insert(name.clone(), Arc::new(pool));
+        model.routes.insert(name, vec![route].into());
+        self.table.publish(Table::build(&model, &self.pools, &self.metrics, clock::now()));
+    }
+
+    pub async fn client(&self) -> Client<tokio::net::TcpStream> {
+        Client::connect(self.http).await
+    }
+}
