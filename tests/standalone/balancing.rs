@@ -54,7 +54,7 @@ fn weights_hold_over_a_thousand() {
 
 #[test]
 fn least_request_spares_a_slow_backend() {
-    let backends = four([20, 2, 2, 2]);
+    let backends = four([50, 5, 5, 5]);
     let weir =
         Weir::start(&pool(&backends, [1; 4], "  loadBalancing: { algorithm: LeastRequest }\n"));
     let counts = spread(&weir, 2_000, 8, "/");

@@ -157,7 +157,7 @@ impl Weir {
     }
 
     fn address_of(&mut self, listener: &str) -> SocketAddr {
-        let key = format!("listener={listener} address=");
+        let key = format!("listener=\"{listener}\" address=");
         let line = self.wait_log(&key);
         let rest = line.split(&key).nth(1).expect("address");
         rest.split_whitespace().next().expect("address").parse().expect("address")
