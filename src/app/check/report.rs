@@ -91,7 +91,9 @@ pub(super) fn check(sources: &[Source], options: Options, schema: &PoolSchema) -
     for source in sources {
         match read(&source.bytes, source.format, schema) {
             Ok(documents) => {
-                documents.into_iter().for_each(|document| review.take(source, document));
+                for document in documents {
+                    review.take(source, document);
+                }
             }
             Err(error) => {
                 review.report.objects += 1;
