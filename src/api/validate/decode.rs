@@ -34,7 +34,6 @@ fn plain(message: &str) -> String {
         ("expected struct ", "expected a mapping, "),
         ("a sequence", "a list"),
         (": sequence", ": list"),
-        ("Invalid ", "not base64: invalid "),
     ] {
         message = message.replace(theirs, ours);
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Node, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use serde::Serialize;
@@ -205,18 +206,30 @@ fn of_kind(kind: Kind, mut value: Value, key: Option<ObjectKey>, schema: &PoolSc
             }
             typed(value, Object::ReferenceGrant)
         }
-        Kind::Secret => typed::<Secret>(value, |secret| {
-            let mut secret = Arc::unwrap_or_clone(secret);
-            let texts = secret.string_data.take().into_iter().flatten();
-            let mut texts =
-                texts.map(|(k, v)| (k, k8s_openapi::ByteString(v.into_bytes()))).peekable();
-            if texts.peek().is_some() {
-                secret.data.get_or_insert_default().extend(texts);
-            }
-            Object::Secret(Arc::new(secret))
-        }),
+        Kind::Secret => secret(value),
         Kind::Service => typed::<Service>(value, Object::Service),
     }
+}
+
+/// Reads a Secret. No message says any part of it.
+fn secret(value: Value) -> Typed {
+    let merge = |secret: Arc<Secret>| {
+        let mut secret = Arc::unwrap_or_clone(secret);
+        let texts = secret.string_data.take().unwrap_or_default();
+        if !texts.is_empty() {
+            let texts = texts.into_iter().map(|(name, text)| (name, ByteString(text.into_bytes())));
+            secret.data.get_or_insert_default().extend(texts);
+        }
+        Object::Secret(Arc::new(secret))
+    };
+    typed::<Secret>(value, merge).map_err(|problems| {
+        let silent = |mut problem: Problem| {
+            "cannot be read: data is a mapping of base64 texts, stringData of plain ones"
+                .clone_into(&mut problem.message);
+            problem
+        };
+        problems.into_iter().map(silent).collect()
+    })
 }
 
 fn typed<T: DeserializeOwned + Serialize>(value: Value, wrap: impl Fn(Arc<T>) -> Object) -> Typed {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::pin::pin;
+use std::time::Duration;
 
 use futures::StreamExt;
 use kube::Api;
 use kube::api::DynamicObject;
-use kube::runtime::watcher::{self, Event, watcher};
-use kube::runtime::{WatchStreamExt, watcher::Error};
+use kube::runtime::watcher::{self, Error, Event, watcher};
 use tokio::sync::mpsc;
 
 use super::decode::{decode, key};
@@ -16,6 +16,9 @@ use crate::api::{Change, Kind, ObjectKey};
 /// Seconds that a watch may be silent before it is taken up anew, so that a connection that leads
 /// nowhere is noticed.
 const WATCH_SECONDS: u32 = 55;
+
+/// The pause after the first failure.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// FeedId says which watch.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,43 +41,107 @@ pub(super) enum Told {
     Well(FeedId),
 }
 
+/// Seconds that the API server may take for a page of a list.
+const LIST_SECONDS: u64 = 30;
+
 /// Watches until nobody listens any more.
+///
+/// After trouble everything is listed again: what a broken watch lost is found, and the list that
+/// arrives is what says that all is well.
 pub(super) async fn run(id: FeedId, api: Api<DynamicObject>, told: mpsc::Sender<Told>) {
+    let mut tracker = Tracker::new(id.kind);
+    let mut failures = 0;
+    loop {
+        let Some(error) = follow(&id, api.clone(), &mut tracker, &mut failures, &told).await else {
+            return;
+        };
+        if !trouble(&id, &error, &told).await {
+            return;
+        }
+        tokio::time::sleep(pause(failures, longest_pause(&error), fastrand::f64())).await;
+        failures += 1;
+    }
+}
+
+/// Lists and watches until there is trouble; returns it, or nothing where nobody listens.
+async fn follow(
+    id: &FeedId,
+    api: Api<DynamicObject>,
+    tracker: &mut Tracker,
+    failures: &mut u32,
+    told: &mpsc::Sender<Told>,
+) -> Option<Failure> {
     let mut config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(500);
     if let Some(only) = &id.only {
         config = config.fields(&format!("metadata.name={}", only.name));
     }
-    let mut events = pin!(watcher(api, config).default_backoff());
-    let mut tracker = Tracker::new(id.kind);
-    while let Some(event) = events.next().await {
-        let sent = match event {
-            Err(error) => trouble(&id, &error, &told).await,
-            Ok(event) => {
-                let is_end_of_list = matches!(event, Event::InitDone);
-                let changes = tracker.follow(event);
-                let mut sent = true;
-                if !changes.is_empty() {
-                    sent = told.send(Told::Changes(changes)).await.is_ok();
-                }
-                if is_end_of_list {
-                    sent &= told.send(Told::Listed(id.clone())).await.is_ok();
-                    sent &= told.send(Told::Well(id.clone())).await.is_ok();
-                }
-                sent
+    let mut events = pin!(watcher(api, config));
+    let mut is_listing = true;
+    loop {
+        let next = events.next();
+        let event = if is_listing {
+            match tokio::time::timeout(Duration::from_secs(LIST_SECONDS), next).await {
+                Ok(event) => event?,
+                Err(_) => return Some(Failure::Silence),
             }
+        } else {
+            next.await?
         };
-        if !sent {
-            return;
+        let event = match event {
+            Err(error) if is_expired(&error) => {
+                // Ordinary: the list that follows brings what was missed.
+                tracing::debug!(kind = %id.kind, "watch expired, listing again");
+                is_listing = true;
+                continue;
+            }
+            Err(error) => return Some(Failure::Watch(error)),
+            Ok(event) => event,
+        };
+        match event {
+            Event::Init => is_listing = true,
+            Event::InitDone => is_listing = false,
+            _ => {}
+        }
+        let is_end_of_list = matches!(event, Event::InitDone);
+        let changes = tracker.follow(event);
+        if !changes.is_empty() {
+            told.send(Told::Changes(changes)).await.ok()?;
+        }
+        if is_end_of_list {
+            *failures = 0;
+            told.send(Told::Listed(id.clone())).await.ok()?;
+            told.send(Told::Well(id.clone())).await.ok()?;
         }
     }
 }
 
-async fn trouble(id: &FeedId, error: &Error, told: &mpsc::Sender<Told>) -> bool {
-    if is_expired(error) {
-        // A watch that is too old is ordinary: the list that follows brings what was missed.
-        tracing::debug!(kind = %id.kind, "watch expired, listing again");
-        return true;
-    }
+/// Failure is why a watch ended.
+enum Failure {
+    Watch(Error),
+    Silence,
+}
+
+/// Returns how long to wait: longer with each failure in a row, and never the same in all replicas.
+fn pause(failures: u32, longest: Duration, random: f64) -> Duration {
+    let grown = FIRST_PAUSE.saturating_mul(1 << failures.min(16));
+    grown.min(longest).mul_f64(0.5 + random / 2.0)
+}
+
+/// A server that is away, and a CRD that is, are asked for often: that costs nobody anything, and
+/// what comes back is used at once. A server that says no gets more peace.
+fn longest_pause(failure: &Failure) -> Duration {
+    let code = match failure {
+        Failure::Watch(error) => code(error),
+        Failure::Silence => None,
+    };
+    Duration::from_secs(if matches!(code, None | Some(404)) { 4 } else { 30 })
+}
+
+async fn trouble(id: &FeedId, failure: &Failure, told: &mpsc::Sender<Told>) -> bool {
+    let Failure::Watch(error) = failure else {
+        let message = format!("the API server does not answer a list of {}s", id.kind);
+        return told.send(Told::Trouble(id.clone(), message)).await.is_ok();
+    };
     let code = code(error);
     if id.kind == Kind::ReferenceGrant && code == Some(404) {
         // Without the Gateway API's CRDs there is no grant, and nothing is wrong.

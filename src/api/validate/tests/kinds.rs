@@ -71,7 +71,7 @@ fn other_kinds_are_decoded_strictly() {
         ),
         (
             "{apiVersion: v1, kind: Secret, metadata: {name: a}, data: {tls.crt: '%'}}",
-            "data[\"tls.crt\"]: not base64: ",
+            "data[\"tls.crt\"]: cannot be read: data is a mapping of base64 texts",
         ),
         (
             "{apiVersion: v1, kind: Service, metadata: {name: a, namespace: no}}",
@@ -122,5 +122,16 @@ fn a_grant_of_either_version_is_read() {
              to: [{{kind: Service}}]}}}}"
         );
         assert_eq!(refusal(&text), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn no_message_says_a_part_of_a_secret() {
+    for data in ["data: hunter2", "data: [hunter2]", "stringData: {a: [hunter2]}", "data: {a: hunter2}"]
+    {
+        let text = format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: a}}\n{data}\n");
+        let said = refusal(&text);
+        assert_eq!(said.len(), 1, "{data}: {said:?}");
+        assert!(!said[0].contains("hunter"), "{said:?}");
     }
 }
