@@ -240,3 +240,16 @@ impl Tracker {
         Change { kind: self.kind, key, object: Some(decode(self.kind, object)) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_up_to_the_longest_and_differ() {
+        let longest = Duration::from_secs(4);
+        let full: Vec<u128> = (0..7).map(|n| pause(n, longest, 1.0).as_millis()).collect();
+        assert_eq!(full, [250, 500, 1000, 2000, 4000, 4000, 4000]);
+        assert_eq!(pause(u32::MAX, longest, 0.0), longest / 2);
+    }
+}

@@ -11,6 +11,10 @@ mod run;
 mod secrets;
 
 #[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod server_tests;
+#[cfg(test)]
 mod tests;
 
 pub use run::{Options, run};

@@ -127,7 +127,8 @@ fn a_grant_of_either_version_is_read() {
 
 #[test]
 fn no_message_says_a_part_of_a_secret() {
-    for data in ["data: hunter2", "data: [hunter2]", "stringData: {a: [hunter2]}", "data: {a: hunter2}"]
+    for data in
+        ["data: hunter2", "data: [hunter2]", "stringData: {a: [hunter2]}", "data: {a: hunter2}"]
     {
         let text = format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: a}}\n{data}\n");
         let said = refusal(&text);

@@ -1,0 +1,167 @@
+//! What happens between the source and an API server in trouble.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
+
+use super::fake::FakeServer;
+use super::{Options, run};
+use crate::api::{Change, Kind, Object, ObjectKey};
+use crate::metrics::Metrics;
+use crate::source::{Batch, State};
+
+const KINDS: &[&str] = &["backendpools", "endpointslices", "nodes", "secrets", "services"];
+
+fn service(name: &str, port: i32) -> Value {
+    json!({ "apiVersion": "v1", "kind": "Service",
+        "metadata": { "name": name, "namespace": "a", "resourceVersion": "7" },
+        "spec": { "ports": [{ "port": port }] } })
+}
+
+struct Rig {
+    server: FakeServer,
+    batches: mpsc::Receiver<Batch>,
+    state: watch::Receiver<State>,
+    wanted: watch::Sender<BTreeSet<ObjectKey>>,
+}
+
+impl Rig {
+    fn start(server: FakeServer) -> Self {
+        let (sender, batches) = mpsc::channel(16);
+        let (wanted, receiver) = watch::channel(BTreeSet::new());
+        let (states, state) = watch::channel(State::default());
+        let client = server.client.clone();
+        tokio::spawn(run(client, Options::default(), sender, receiver, states, Metrics::new(1)));
+        Self { server, batches, state, wanted }
+    }
+
+    async fn synced(server: FakeServer) -> (Self, Vec<Change>) {
+        let mut rig = Self::start(server);
+        let mut changes = Vec::new();
+        loop {
+            let batch = rig.batches.recv().await.unwrap();
+            changes.extend(batch.changes);
+            if batch.synced {
+                break;
+            }
+        }
+        rig.wanted.send(BTreeSet::new()).unwrap();
+        rig.state.wait_for(|state| state.synced && state.trouble.is_none()).await.unwrap();
+        (rig, changes)
+    }
+
+    /// Returns the next changes that are any.
+    async fn changes(&mut self) -> Vec<Change> {
+        loop {
+            let changes = self.batches.recv().await.unwrap().changes;
+            if !changes.is_empty() {
+                return changes;
+            }
+        }
+    }
+}
+
+fn short(changes: &[Change]) -> Vec<String> {
+    let sign = |change: &Change| match change.object {
+        None => '-',
+        Some(Object::Invalid(_)) => '!',
+        Some(_) => '+',
+    };
+    changes.iter().map(|change| format!("{}{}", sign(change), change.key.name)).collect()
+}
+
+#[tokio::test]
+async fn what_is_there_is_listed_and_what_changes_is_told() {
+    let server = FakeServer::start(KINDS).await;
+    server.put("services", &service("one", 80));
+    let (mut rig, first) = Rig::synced(server).await;
+    assert_eq!(short(&first), ["+one"]);
+    rig.server.watched("services").await;
+    rig.server.put("services", &service("two", 80));
+    assert_eq!(short(&rig.changes().await), ["+two"]);
+}
+
+#[tokio::test]
+async fn an_object_that_cannot_be_decoded_stops_no_other() {
+    let server = FakeServer::start(KINDS).await;
+    let mut wrong = service("bad", 80);
+    wrong["spec"] = json!({ "ports": "none" });
+    server.put("services", &wrong);
+    server.put("services", &service("good", 80));
+    let (mut rig, first) = Rig::synced(server).await;
+    assert_eq!(short(&first), ["!bad", "+good"]);
+    rig.server.watched("services").await;
+    rig.server.put("services", &service("bad", 80));
+    assert_eq!(short(&rig.changes().await), ["+bad"]);
+}
+
+#[tokio::test]
+async fn an_expired_watch_is_listed_again_without_an_empty_moment() {
+    let server = FakeServer::start(KINDS).await;
+    server.put("services", &service("one", 80));
+    server.put("services", &service("two", 80));
+    let (mut rig, _) = Rig::synced(server).await;
+    rig.server.watched("services").await;
+    rig.server.remove_silently("services", "one");
+    rig.server.put_silently("services", &service("three", 80));
+    let gone = json!({ "type": "ERROR", "object": { "kind": "Status", "status": "Failure",
+        "code": 410, "reason": "Expired", "message": "too old resource version" } });
+    rig.server.tell("services", &gone.to_string());
+    assert_eq!(short(&rig.changes().await), ["+three", "+two", "-one"]);
+    assert_eq!(rig.state.borrow().trouble, None);
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_takes_nothing_with_it() {
+    let server = FakeServer::start(KINDS).await;
+    server.put("services", &service("one", 80));
+    let (mut rig, _) = Rig::synced(server).await;
+    rig.server.set_down(true);
+    let down = rig.state.wait_for(|state| state.trouble.is_some()).await.unwrap().clone();
+    assert!(down.synced, "{down:?}");
+    rig.server.put_silently("services", &service("two", 80));
+    rig.server.set_down(false);
+    assert_eq!(short(&rig.changes().await), ["+one", "+two"]);
+    rig.state.wait_for(|state| state.trouble.is_none()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_line_of_garbage_loses_nothing() {
+    let server = FakeServer::start(KINDS).await;
+    let (mut rig, _) = Rig::synced(server).await;
+    rig.server.watched("services").await;
+    rig.server.put_silently("services", &service("one", 80));
+    rig.server.tell("services", "{\"type\": \"ADDED\", \"object\": nonsense}");
+    assert_eq!(short(&rig.changes().await), ["+one"]);
+}
+
+#[tokio::test]
+async fn a_crd_that_comes_later_is_picked_up() {
+    let server = FakeServer::start(&KINDS[1..]).await;
+    let mut rig = Rig::start(server);
+    let missing = rig.state.wait_for(|state| state.trouble.is_some()).await.unwrap().clone();
+    assert!(missing.trouble.unwrap().contains("weir crds"));
+    assert!(!missing.synced);
+    rig.server.install("backendpools");
+    while !rig.batches.recv().await.unwrap().synced {}
+    rig.wanted.send(BTreeSet::new()).unwrap();
+    rig.state.wait_for(|state| state.synced && state.trouble.is_none()).await.unwrap();
+}
+
+#[tokio::test]
+async fn only_wanted_secrets_are_watched() {
+    let server = FakeServer::start(KINDS).await;
+    for name in ["one", "two"] {
+        let secret = json!({ "metadata": { "name": name, "namespace": "a" }, "data": {} });
+        server.put("secrets", &secret);
+    }
+    let (mut rig, _) = Rig::synced(server).await;
+    let lists = rig.server.lists();
+    rig.wanted.send(BTreeSet::from([ObjectKey::new("a", "two")])).unwrap();
+    let changes = rig.changes().await;
+    assert_eq!((short(&changes), changes[0].kind), (vec!["+two".to_owned()], Kind::Secret));
+    assert_eq!(rig.server.lists(), lists + 1);
+    rig.wanted.send(BTreeSet::new()).unwrap();
+    assert_eq!(short(&rig.changes().await), ["-two"]);
+}
