@@ -7,6 +7,8 @@
 //!
 //! May use model, table, upstream and metrics; never triggers a translation.
 
+#[cfg(test)]
+mod follow_tests;
 mod grpc;
 mod machine;
 mod plan;

@@ -21,8 +21,14 @@ pub(super) struct Plan<K, T> {
     /// When each target is next; entries of removed targets are skipped when their time comes.
     queue: BinaryHeap<Reverse<(Instant, u64)>>,
     next_id: u64,
+    /// When the next new target may be checked first.
+    next_start: Option<Instant>,
     random: fastrand::Rng,
 }
+
+/// Time between the first checks of two new targets: a new endpoint is judged soon, and many do
+/// not start at once.
+const BETWEEN_STARTS: Duration = Duration::from_millis(1);
 
 #[derive(Debug)]
 struct Target<K, T> {
@@ -53,6 +59,7 @@ impl<K: Clone + Eq + Hash, T: Clone + Eq + Hash> Plan<K, T> {
             targets: HashMap::new(),
             queue: BinaryHeap::new(),
             next_id: 0,
+            next_start: None,
             random: fastrand::Rng::with_seed(seed),
         }
     }
@@ -63,7 +70,7 @@ impl<K: Clone + Eq + Hash, T: Clone + Eq + Hash> Plan<K, T> {
     }
 
     /// Makes `targets` the ones of a group. Those that stay keep their results and their time;
-    /// new ones start anywhere within an interval, so that many do not start at once.
+    /// new ones start one after another, so that many do not start at once.
     pub(super) fn set(
         &mut self,
         group: &K,
@@ -126,27 +133,38 @@ impl<K: Clone + Eq + Hash, T: Clone + Eq + Hash> Plan<K, T> {
         self.queue.peek().map(|Reverse((at, _))| *at)
     }
 
-    /// Takes the result of a check and plans the next one; returns the target and its verdict
-    /// when that is new. Results of removed targets count no more.
+    /// Takes the result of a check and plans the next one; returns the target and its verdict.
+    /// Results of removed targets count no more.
     pub(super) fn finish(&mut self, id: u64, passed: bool, now: Instant) -> Option<(T, Verdict)> {
         let target = self.targets.get_mut(&id)?;
         let check = &target.check;
         let thresholds =
             Thresholds { healthy: check.healthy_threshold, unhealthy: check.unhealthy_threshold };
-        let verdict = target.machine.observe(passed, thresholds);
+        target.machine.observe(passed, thresholds);
         let moved = check.interval.mul_f64(0.9 + 0.2 * self.random.f64());
         self.queue.push(Reverse((now + moved, id)));
-        verdict.map(|verdict| (target.target.clone(), verdict))
+        Some((target.target.clone(), target.machine.verdict()))
     }
 
     fn add(&mut self, group: &K, target: &T, check: &Arc<HealthCheck>, now: Instant) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
-        let spread = check.interval.mul_f64(self.random.f64());
-        self.queue.push(Reverse((now + spread, id)));
+        let at = self.first_start(check.interval, now);
+        self.queue.push(Reverse((at, id)));
         let (group, target, check) = (group.clone(), target.clone(), Arc::clone(check));
         self.targets.insert(id, Target { group, target, check, machine: Machine::default() });
         id
+    }
+
+    /// Returns when a new target is checked first: in turn, or anywhere within its interval when
+    /// more wait than fit into that.
+    fn first_start(&mut self, interval: Duration, now: Instant) -> Instant {
+        let turn = self.next_start.map_or(now, |next| next.max(now));
+        if turn.duration_since(now) >= interval {
+            return now + interval.mul_f64(self.random.f64());
+        }
+        self.next_start = Some(turn + BETWEEN_STARTS);
+        turn
     }
 
     /// Keeps a target; a check that has become more frequent does not wait for its old time.
@@ -203,6 +221,17 @@ mod tests {
     }
 
     #[test]
+    fn a_few_new_ones_are_checked_soon() {
+        let start = Instant::now();
+        let mut plan = Plan::new(5);
+        for group in ["one", "two"] {
+            plan.set(&group, &check(60_000), 0..5, start);
+        }
+        assert_eq!(drain(&mut plan, start).len(), 1);
+        assert_eq!(drain(&mut plan, start + Duration::from_millis(9)).len(), 9);
+    }
+
+    #[test]
     fn next_check_is_an_interval_later_give_or_take_a_tenth() {
         let start = Instant::now();
         let mut plan = Plan::new(2);
@@ -232,7 +261,7 @@ mod tests {
         for due in drain(&mut plan, now) {
             let verdict = plan.finish(due.id, false, now);
             match due.target {
-                1 => assert_eq!(verdict, None, "one failure of a known endpoint is not enough"),
+                1 => assert_eq!(verdict, Some((1, Verdict::Healthy)), "one failure is not enough"),
                 3 => assert_eq!(verdict, Some((3, Verdict::Unhealthy))),
                 other => panic!("{other} was removed"),
             }

@@ -146,7 +146,7 @@ impl Scheduler {
                 return;
             };
             let mut address = target;
-            address.set_port(declared.port.unwrap_or(target.port()));
+            address.set_port(declared.port.unwrap_or_else(|| target.port()));
             self.running.spawn(async move {
                 let began = Instant::now();
                 let result = check(address, &declared.probe, declared.timeout).await;
@@ -158,9 +158,8 @@ impl Scheduler {
     fn finish(&mut self, done: Done, now: Instant) {
         let Done { id, pool, took, result } = done;
         let passed = result.is_ok();
-        let stats = self.metrics.pool(pool.as_str());
         self.metrics.control().probe_took(took);
-        stats.probed(match &result {
+        self.metrics.pool(pool.as_str()).probed(match &result {
             Ok(()) => ProbeResult::Success,
             Err(Failure::Timeout(_)) => ProbeResult::Timeout,
             Err(Failure::Connect(_) | Failure::Protocol(_)) => ProbeResult::Unreachable,
@@ -177,8 +176,7 @@ impl Scheduler {
             Verdict::Healthy => Health::Healthy,
             Verdict::Unhealthy => Health::Unhealthy,
         };
-        if endpoint.set_health(health, clock::now()) {
-            stats.health_changed(health == Health::Healthy);
-        }
+        // Said again every time: a new version of the pool may have forgotten it in between.
+        endpoint.set_health(health, clock::now());
     }
 }

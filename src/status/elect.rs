@@ -109,7 +109,7 @@ fn set(leads: &watch::Sender<bool>, leading: bool, options: &LeaseOptions) {
     let changed = leads.send_if_modified(|now| std::mem::replace(now, leading) != leading);
     match (changed, leading) {
         (true, true) => {
-            info!(lease = %options.name, identity = %options.identity, "writes status from now on")
+            info!(lease = %options.name, identity = %options.identity, "writes status from now on");
         }
         (true, false) => info!(lease = %options.name, "writes status no more"),
         (false, _) => {}

@@ -120,7 +120,11 @@ fn path(name: &str) -> String {
 }
 
 fn refuse(code: u16) -> (u16, Value) {
-    let reason = if code == 409 { "Conflict" } else { "Refused" };
+    let reason = match code {
+        404 => "NotFound",
+        409 => "Conflict",
+        _ => "Refused",
+    };
     (
         code,
         json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
