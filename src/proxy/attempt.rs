@@ -1,6 +1,7 @@
 //! One try: a connection, the request on it, and the head of the answer.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -89,7 +90,7 @@ pub(super) async fn attempt(
             return Err(failure(error, unsent));
         }
         let worker = &request.client.worker;
-        worker.pool_stats(&request.pool.state).retried(worker.index, RetryOutcome::StaleConnection);
+        request.pool.state.stats.retried(worker.index, RetryOutcome::StaleConnection);
         (head, body, is_fresh) = (unsent.head, unsent.body, true);
     }
 }
@@ -153,7 +154,7 @@ async fn connect(
         let open = Connection::open(endpoint.address(), lease);
         return match before(timer, Some(deadline), open).await {
             Some(Ok(mut connection)) => {
-                let stats = worker.endpoint_stats(&request.pool.state, endpoint);
+                let stats = Arc::clone(&endpoint.stats);
                 connection.count(stats, worker.index, opening.elapsed());
                 Ok(connection)
             }

@@ -182,7 +182,6 @@ where
     let connection = hyper::server::conn::http1::Builder::new()
         .header_read_timeout(None)
         .max_buf_size(limits.max_head_bytes.max(8192))
-        .pipeline_flush(true)
         .serve_connection(socket, service)
         .with_upgrades();
     drive(connection, &client).await;

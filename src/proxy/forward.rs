@@ -177,7 +177,7 @@ async fn admit(request: &Forward<'_>, timer: &Timer) -> Result<Permit, Refusal> 
         Admission::Refused(refusal) => Err(refused(refusal, Reason::PoolFull)),
         Admission::Queued(waiting) => {
             let worker = &request.client.worker;
-            let stats = worker.pool_stats(&request.pool.state);
+            let stats = &request.pool.state.stats;
             stats.wait_begun(worker.index);
             let waited = before(timer, request.deadline, waiting.wait()).await;
             stats.wait_ended(worker.index);
@@ -244,7 +244,7 @@ fn report(
 ) {
     let worker = &request.client.worker;
     let endpoint = in_flight.endpoint();
-    let stats = worker.endpoint_stats(&request.pool.state, endpoint);
+    let stats = &endpoint.stats;
     let outcome = match result {
         Ok(sent) => {
             let status = sent.head.status.as_u16();

@@ -30,7 +30,6 @@ mod record;
 mod retry;
 mod service;
 mod socket;
-mod stats;
 mod tunnel;
 mod watch;
 mod wheel;

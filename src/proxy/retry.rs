@@ -57,6 +57,6 @@ fn has_budget(request: &Forward<'_>) -> bool {
         return true;
     }
     let worker = &request.client.worker;
-    worker.pool_stats(&request.pool.state).retry_budget_exhausted(worker.index);
+    request.pool.state.stats.retry_budget_exhausted(worker.index);
     false
 }

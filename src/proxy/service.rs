@@ -94,7 +94,7 @@ async fn route(
     let route = found.map_err(|none| none.reason())?;
     let pool = table.pool(route).ok_or(Reason::NoRoute)?;
     record.route = Some(Arc::clone(&route.stats));
-    let pool_stats = worker.pool_stats(&pool.state);
+    let pool_stats = Arc::clone(&pool.state.stats);
     pool_stats.request_begun(worker.index);
     record.pool = Some(pool_stats);
     let now = clock::now();

@@ -10,12 +10,11 @@ use tokio::sync::{Notify, watch};
 
 use super::access_log::Entry;
 use super::options::Options;
-use super::stats::StatsOf;
 use super::wheel;
-use crate::metrics::{EndpointStats, Metrics, PoolStats};
+use crate::metrics::Metrics;
 use crate::table::TableHandle;
+use crate::upstream::clock;
 use crate::upstream::http1::Connections;
-use crate::upstream::{EndpointState, PoolState, clock};
 
 /// Shared is what all workers share.
 #[derive(Debug)]
@@ -53,8 +52,6 @@ pub(super) struct Worker {
     /// Connections to be told of the end, by slot.
     listening: RefCell<Vec<Option<Waker>>>,
     free: RefCell<Vec<usize>>,
-    pools: RefCell<StatsOf<PoolState, PoolStats>>,
-    endpoints: RefCell<StatsOf<EndpointState, EndpointStats>>,
 }
 
 impl Worker {
@@ -69,8 +66,6 @@ impl Worker {
             ended: Notify::new(),
             listening: RefCell::default(),
             free: RefCell::default(),
-            pools: RefCell::new(StatsOf::new()),
-            endpoints: RefCell::new(StatsOf::new()),
         })
     }
 
@@ -82,20 +77,6 @@ impl Worker {
         if let Some(log) = &self.options().access_log {
             log.log(entry);
         }
-    }
-
-    pub(super) fn pool_stats(&self, pool: &Arc<PoolState>) -> Arc<PoolStats> {
-        let find = || self.shared.metrics.pool(pool.name().as_str());
-        self.pools.borrow_mut().of(pool, find)
-    }
-
-    pub(super) fn endpoint_stats(
-        &self,
-        pool: &PoolState,
-        endpoint: &Arc<EndpointState>,
-    ) -> Arc<EndpointStats> {
-        let find = || self.shared.metrics.endpoint(pool.name().as_str(), endpoint.address());
-        self.endpoints.borrow_mut().of(endpoint, find)
     }
 
     /// Asks the other workers to close connections that they hold idle at a bound.
@@ -116,13 +97,11 @@ impl Worker {
         }
     }
 
-    /// Closes what was idle for too long and forgets what is gone, for ever.
+    /// Closes what was idle for too long, for ever.
     pub(super) async fn sweep(self: Rc<Self>) {
         loop {
             wheel::sleep(Duration::from_secs(1)).await;
             self.connections.sweep(clock::now());
-            self.pools.borrow_mut().sweep();
-            self.endpoints.borrow_mut().sweep();
         }
     }
 

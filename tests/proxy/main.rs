@@ -1,8 +1,20 @@
 //! The data path over real sockets: clients, a proxy and fake endpoints.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod bodies;
+mod bounds;
+mod failure;
 mod rig;
 mod routing;
+mod strangers;
+mod streams;
 
 #[path = "../support"]
 mod support {

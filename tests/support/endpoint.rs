@@ -1,9 +1,10 @@
 //! A fake endpoint: real sockets, and answers as a test wants them, wrong ones too.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -70,7 +71,7 @@ impl Endpoint {
     }
 
     pub fn received(&self) -> Vec<Received> {
-        self.received.lock().unwrap().clone()
+        self.received.lock().clone()
     }
 }
 
@@ -78,7 +79,7 @@ async fn serve(mut stream: TcpStream, script: Script, seen: Arc<Mutex<Vec<Receiv
     let mut ahead = Vec::new();
     for turn in 0.. {
         let Some(request) = read_request(&mut stream, &mut ahead, turn).await else { return };
-        seen.lock().unwrap().push(request.clone());
+        seen.lock().push(request.clone());
         match script(&request) {
             Reply::Keep(bytes) => {
                 if stream.write_all(&bytes).await.is_err() {
