@@ -35,7 +35,10 @@ pub async fn run(pools: Arc<Pools>, mut dirty: mpsc::UnboundedReceiver<PoolName>
                 None => return,
             },
             () = tokio::time::sleep(wait) => {}
-            _ = forget.tick() => pools.forget_unused(),
+            _ = forget.tick() => {
+                pools.forget_unused();
+                agenda.keep(|name| pools.newest(name).is_some());
+            }
         }
     }
 }
@@ -112,6 +115,11 @@ impl Agenda {
         }
     }
 
+    /// Forgets pools that are not due and that nobody knows any more.
+    fn keep(&mut self, is_known: impl Fn(&PoolName) -> bool) {
+        self.pools.retain(|name, entry| entry.due.is_some() || is_known(name));
+    }
+
     /// Returns when the next pool is due.
     fn next(&self) -> Option<Millis> {
         self.due.first().map(|(at, _)| *at)
@@ -153,7 +161,9 @@ mod tests {
         assert_eq!(agenda.due(Millis(115)), [name("a")]);
         agenda.served(name("a"), 10_000, Some(Millis(5_000)), Millis(115));
         assert_eq!(agenda.next(), Some(Millis(5_000)));
+        agenda.keep(|_| false);
+        assert_eq!(agenda.pools.len(), 1, "only b was neither due nor known");
         agenda.forget(&name("a"));
-        assert_eq!(agenda.next(), None);
+        assert_eq!((agenda.next(), agenda.pools.len()), (None, 0));
     }
 }
