@@ -10,6 +10,7 @@
 
 mod admission;
 mod compose;
+mod geo;
 mod hashing;
 mod health;
 mod limits;
