@@ -42,9 +42,10 @@ pub(super) fn answer(
     let Refusal { reason, retry_after } = refusal;
     let status = StatusCode::from_u16(reason.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let phrase = status.canonical_reason().unwrap_or("Error");
-    let text = match reason_header {
-        true => format!("{} {phrase}: {}\n{}\n", status.as_u16(), reason, reason.meaning()),
-        false => format!("{} {phrase}\n", status.as_u16()),
+    let text = if reason_header {
+        format!("{} {phrase}: {}\n{}\n", status.as_u16(), reason, reason.meaning())
+    } else {
+        format!("{} {phrase}\n", status.as_u16())
     };
     let length = HeaderValue::from(text.len());
     let body = if *method == Method::HEAD { Bytes::new() } else { Bytes::from(text) };

@@ -23,6 +23,10 @@ pub(super) struct AnswerBody {
 }
 
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all are the large one; a box costs each of them"
+)]
 enum Source {
     Text(Bytes),
     Endpoint(http1::Body<Incoming>, Guards),

@@ -98,8 +98,8 @@ async fn begin(mut stream: TcpStream, mut client: Client) {
     }
     let tls = client.worker.options().tls.clone().filter(|_| client.is_tls);
     let Some(tls) = tls else {
-        let first = within(head_timeout, read_first(&mut stream, ahead)).await;
-        let Some(Ok(first)) = first else { return };
+        let first = within(head_timeout, unless_draining(&client, read_first(&mut stream, ahead)));
+        let Some(Some(Ok(first))) = first.await else { return };
         if first.starts_with(PREFACE) {
             serve_http2(stream, first, client).await;
         } else if !first.is_empty() {
@@ -134,6 +134,19 @@ async fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
             return Poll::Ready(Some(output));
         }
         timer.poll_due(context).map(|()| None)
+    })
+    .await
+}
+
+/// Returns nothing when draining begins first: who has asked nothing is owed nothing.
+async fn unless_draining<F: Future>(client: &Client, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        if let Poll::Ready(output) = future.as_mut().poll(context) {
+            return Poll::Ready(Some(output));
+        }
+        client.live.listen(context.waker());
+        if client.worker.is_draining.get() { Poll::Ready(None) } else { Poll::Pending }
     })
     .await
 }

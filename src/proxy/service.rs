@@ -19,7 +19,7 @@ use super::headers::{Added, Dropped, add};
 use super::record::{Logged, Record};
 use super::tunnel;
 use crate::metrics::{Protocol, Reason};
-use crate::table::RequestHead;
+use crate::table::{NoRoute, RequestHead};
 use crate::upstream::{clock, http1};
 
 /// Answers a request, by an endpoint or with the reason why not.
@@ -91,7 +91,7 @@ async fn route(
         },
         None,
     );
-    let route = found.map_err(|none| none.reason())?;
+    let route = found.map_err(NoRoute::reason)?;
     let pool = table.pool(route).ok_or(Reason::NoRoute)?;
     record.route = Some(Arc::clone(&route.stats));
     let pool_stats = Arc::clone(&pool.state.stats);
@@ -118,6 +118,7 @@ async fn route(
     forward(&request, head, length.map(|length| (body, length)), record).await
 }
 
+#[allow(clippy::option_option, reason = "no body, one in chunks, or one of a length")]
 fn encode(
     head: &mut BytesMut,
     client: &Client,
@@ -160,7 +161,7 @@ fn encode(
         host: admitted.host.as_bytes(),
         fields: &parts.headers,
         lines: &lines,
-        body: length.or(expects_body.then_some(Some(0))),
+        body: if expects_body { length.or(Some(Some(0))) } else { length },
     };
     http1::encode(head, &request, |name| dropped.keeps(name));
     http1::keep_buffer(lines);

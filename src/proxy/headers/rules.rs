@@ -48,9 +48,9 @@ impl<'a> Dropped<'a> {
 
     /// Returns whether a field of the client goes on.
     pub(in crate::proxy) fn keeps(&self, name: &HeaderName) -> bool {
-        !is_own(name.as_str())
-            && !(self.joins_cookies && *name == COOKIE)
-            && !(self.lists_more && is_listed(self.headers, name))
+        let is_joined = self.joins_cookies && *name == COOKIE;
+        let is_taken_off = self.lists_more && is_listed(self.headers, name);
+        !is_own(name.as_str()) && !is_joined && !is_taken_off
     }
 }
 
@@ -199,7 +199,8 @@ pub(in crate::proxy) fn clean_answer(headers: &mut HeaderMap, is_upgrade: bool) 
                 name.as_str(),
                 "content-length" | "content-type" | "content-encoding" | "set-cookie" | "location"
             );
-            if !is_vital && !(is_upgrade && name == UPGRADE) {
+            let is_asked = is_upgrade && name == UPGRADE;
+            if !is_vital && !is_asked {
                 headers.remove(name);
             }
         }

@@ -57,10 +57,8 @@ impl Timer {
 
     /// Ready when the deadline has come.
     pub(crate) fn poll_due(&self, context: &Context<'_>) -> Poll<()> {
-        match LOCAL.with_borrow_mut(|local| local.wheel.poll(self.key, context.waker())) {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
-        }
+        let is_due = LOCAL.with_borrow_mut(|local| local.wheel.poll(self.key, context.waker()));
+        if is_due { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 

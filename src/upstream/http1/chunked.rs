@@ -126,7 +126,9 @@ impl Chunked {
         let block = input.split_to(end + 4).freeze();
         let mut fields = HeaderMap::new();
         parse_fields(&block, &mut fields).ok_or(Violation::Trailers)?;
-        FORBIDDEN.iter().for_each(|name| drop(fields.remove(name)));
+        for name in &FORBIDDEN {
+            fields.remove(name);
+        }
         self.state = State::Done;
         Ok(Decoded::End((!fields.is_empty()).then_some(fields)))
     }

@@ -26,7 +26,9 @@ pub struct RequestHead<'a> {
 pub fn encode(out: &mut BytesMut, head: &RequestHead<'_>, keep: impl Fn(&HeaderName) -> bool) {
     let parts = [head.method.as_str().as_bytes(), b" ", head.target.as_bytes()];
     out.reserve(512 + head.target.len() + head.lines.len());
-    parts.into_iter().for_each(|part| out.extend_from_slice(part));
+    for part in parts {
+        out.extend_from_slice(part);
+    }
     out.extend_from_slice(b" HTTP/1.1\r\nhost: ");
     out.extend_from_slice(head.host);
     out.extend_from_slice(b"\r\n");
