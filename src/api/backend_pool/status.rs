@@ -15,10 +15,6 @@ pub struct BackendPoolStatus {
     /// Endpoints, counted. Written every 5 seconds at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoints: Option<EndpointCounts>,
-
-    /// Addresses at which the pool's routes are served.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub addresses: Option<Vec<String>>,
 }
 
 /// EndpointCounts counts the endpoints of a pool.
