@@ -9,5 +9,8 @@ mod gather;
 mod health;
 mod run;
 
+#[cfg(test)]
+mod tests;
+
 pub use gather::{Gather, LONGEST_WAIT, QUIET};
 pub use run::{Reconciler, run};

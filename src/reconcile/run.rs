@@ -91,10 +91,14 @@ impl Reconciler {
         control.reconciled(result, started.elapsed(), SystemTime::now());
         control.set_pending_changes(0);
         self.count_objects();
-        self.updates(step.judged)
+        // An object made anew has an empty status, whatever was told of the one before.
+        let is_deletion = |change: &&Change| change.object.is_none();
+        let pools = changes.iter().filter(|change| change.kind == Kind::BackendPool);
+        let made_anew = pools.filter(is_deletion).map(|change| change.key.clone()).collect();
+        self.updates(step.judged, &made_anew)
     }
 
-    fn swap(&mut self, changed: &Changed) {
+    fn swap(&self, changed: &Changed) {
         let model = self.translator.model();
         let next = self.table.load().next(model, changed, &self.pools, &self.metrics, clock::now());
         let generation = next.generation();
@@ -134,7 +138,11 @@ impl Reconciler {
     }
 
     /// Returns the updates of these pools that say something new.
-    fn updates(&mut self, judged: BTreeSet<ObjectKey>) -> Vec<StatusUpdate> {
+    fn updates(
+        &mut self,
+        judged: BTreeSet<ObjectKey>,
+        made_anew: &BTreeSet<ObjectKey>,
+    ) -> Vec<StatusUpdate> {
         let mut new = Vec::new();
         for key in judged {
             match self.update_of(&key) {
@@ -145,7 +153,7 @@ impl Reconciler {
                     }
                 }
                 Some(update) => {
-                    if self.told.get(&key) != Some(&update) {
+                    if made_anew.contains(&key) || self.told.get(&key) != Some(&update) {
                         self.told.insert(key, update.clone());
                         new.push(update);
                     }
@@ -158,7 +166,7 @@ impl Reconciler {
     /// Returns what the status of pools should newly say because of their endpoints' health.
     pub fn health_updates(&mut self) -> Vec<StatusUpdate> {
         let keys = self.told.keys().cloned().collect();
-        self.updates(keys)
+        self.updates(keys, &BTreeSet::new())
     }
 
     fn update_of(&self, key: &ObjectKey) -> Option<StatusUpdate> {
