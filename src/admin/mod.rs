@@ -2,7 +2,7 @@
 //!
 //! Flow: [`run`] answers on the admin address from the table that serves, the state of pools and the
 //! counters. It changes nothing, shows no secret, and trusts no text: the page builds its elements
-//! from JSON, never from markup. [`explain`] calls the same `find` and `pick` as production.
+//! from JSON, never from markup. [`explain()`] calls the same `find` and `pick` as production.
 //!
 //! May use model, table, upstream and metrics. Runs on the control thread; workers never wait for it.
 

@@ -2,15 +2,18 @@
 
 use tokio::sync::mpsc;
 
-use super::run::key_of;
-use crate::api::{EventKind, EventNote};
+use crate::api::{EventKind, EventNote, ObjectKey};
 use crate::upstream::{PoolChange, PoolEvent};
 
 /// Turns events into notes until either side ends. Notes that nobody takes in time are dropped.
 pub(super) async fn run(mut events: mpsc::Receiver<PoolEvent>, notes: mpsc::Sender<EventNote>) {
     while let Some(event) = events.recv().await {
         let (kind, message) = describe(&event.change);
-        let note = EventNote { pool: key_of(&event.pool), kind, message };
+        let note = EventNote {
+            pool: ObjectKey::new(event.pool.namespace(), event.pool.name()),
+            kind,
+            message,
+        };
         if let Err(mpsc::error::TrySendError::Closed(_)) = notes.try_send(note) {
             return;
         }

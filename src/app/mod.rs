@@ -5,11 +5,15 @@
 pub mod backend;
 mod check;
 mod cluster;
+mod control_side;
+mod data_side;
 mod demo;
 mod dispatch;
 mod events;
 mod explain;
+mod follow;
 mod logging;
 pub mod run;
+mod surroundings;
 
 pub use dispatch::main;

@@ -226,7 +226,7 @@ pub struct ExplainArgs {
     /// Method
     pub method: String,
 
-    /// URL, for instance https://shop.example.com/cart
+    /// URL, for instance `https://shop.example.com/cart`
     pub url: String,
 
     /// A header, as curl takes it; may be given several times

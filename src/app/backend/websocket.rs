@@ -6,7 +6,7 @@ use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Buf, BufMut, BytesMut};
-use http::header::{CONNECTION, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
@@ -38,7 +38,7 @@ pub(super) fn accept(request: Request<Incoming>) -> Response<Body> {
         let Some(value) = key.and_then(accept_value) else {
             return text(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is missing\n");
         };
-        headers.insert(HeaderName::from(SEC_WEBSOCKET_ACCEPT), value);
+        headers.insert(SEC_WEBSOCKET_ACCEPT, value);
     }
     tokio::spawn(async move {
         let Ok(upgraded) = hyper::upgrade::on(request).await else { return };

@@ -1,0 +1,131 @@
+//! The control side: what keeps the table and the status of pools current.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::{events, follow};
+use crate::api::{EventNote, StatusUpdate};
+use crate::config::RunArgs;
+use crate::metrics::Metrics;
+use crate::reconcile::{self, Reconciler};
+use crate::source::file::Directory;
+use crate::source::{self, State};
+use crate::table::TableHandle;
+use crate::tls::ServerTls;
+use crate::upstream::{self, Pools, Readers};
+use crate::{admin, health, status, translate};
+
+/// How many batches and updates may wait between two parts.
+const WAITING: usize = 256;
+
+/// Origin is where objects come from.
+pub(super) enum Origin {
+    /// A directory of manifests.
+    Directory(Box<Directory>),
+    /// A cluster.
+    Cluster(kube::Client),
+}
+
+impl Origin {
+    /// Returns the client, in a cluster.
+    pub(super) fn client(&self) -> Option<&kube::Client> {
+        match self {
+            Self::Directory(_) => None,
+            Self::Cluster(client) => Some(client),
+        }
+    }
+}
+
+/// Parts are what the control side works on.
+pub(super) struct Parts {
+    pub(super) table: TableHandle,
+    pub(super) pools: Arc<Pools>,
+    pub(super) readers: Readers,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) tls: Arc<ServerTls>,
+    pub(super) readiness: Arc<admin::Readiness>,
+}
+
+struct Told {
+    updates: mpsc::Receiver<StatusUpdate>,
+    notes: mpsc::Receiver<EventNote>,
+}
+
+/// Starts every part of the control side. None of them ends by itself.
+pub(super) fn start(
+    args: &RunArgs,
+    origin: Origin,
+    parts: Parts,
+    shutdown: watch::Receiver<bool>,
+) -> JoinSet<()> {
+    let Parts { table, pools, readers, metrics, tls, readiness } = parts;
+    let mut tasks = JoinSet::new();
+    let (batch_sender, batches) = mpsc::channel(WAITING);
+    let (update_sender, updates) = mpsc::channel(WAITING);
+    let (note_sender, notes) = mpsc::channel(WAITING);
+    let (secret_sender, secrets) = watch::channel(BTreeSet::new());
+    let (state_sender, state) = watch::channel(State::default());
+    let options = translate::Options { standalone: origin.client().is_none() };
+    let reconciler =
+        Reconciler::new(options, table.clone(), Arc::clone(&pools), Arc::clone(&metrics));
+    tasks.spawn(reconcile::run(reconciler, batches, update_sender, secret_sender));
+    tasks.spawn(upstream::upkeep::run(pools, readers.dirty));
+    tasks.spawn(health::run(table.clone(), Arc::clone(&metrics), health::Options::default()));
+    tasks.spawn(follow::certificates(table.clone(), tls));
+    tasks.spawn(follow::readiness(state, table, readiness));
+    tasks.spawn(events::run(readers.events, note_sender));
+    let told = Told { updates, notes };
+    match origin {
+        Origin::Cluster(client) => {
+            let namespace = args.watch_namespace.clone();
+            let source = source::kubernetes::run(
+                client.clone(),
+                source::kubernetes::Options { namespace },
+                batch_sender,
+                secrets,
+                state_sender,
+                Arc::clone(&metrics),
+            );
+            tasks.spawn(source);
+            write_status(&mut tasks, args, client, told, &metrics, shutdown);
+        }
+        Origin::Directory(directory) => {
+            tasks.spawn(source::file::run(*directory, batch_sender, state_sender, metrics));
+            tasks.spawn(status::run_standalone(told.updates, told.notes));
+        }
+    }
+    tasks
+}
+
+fn write_status(
+    tasks: &mut JoinSet<()>,
+    args: &RunArgs,
+    client: kube::Client,
+    told: Told,
+    metrics: &Arc<Metrics>,
+    shutdown: watch::Receiver<bool>,
+) {
+    let identity = args.pod_name.clone().unwrap_or_else(|| format!("weir-{}", std::process::id()));
+    let lease = status::LeaseOptions {
+        namespace: args.namespace.clone(),
+        name: "weir-status".into(),
+        identity: identity.clone(),
+    };
+    let (lead_sender, leads) = watch::channel(false);
+    let elected = status::elect(client.clone(), lease, lead_sender, shutdown);
+    tasks.spawn(async move {
+        elected.await;
+        // The election ends with the process; until then the other parts go on.
+        std::future::pending::<()>().await;
+    });
+    tasks.spawn(status::run_writer(
+        client.clone(),
+        told.updates,
+        leads.clone(),
+        Arc::clone(metrics),
+    ));
+    tasks.spawn(status::run_notes(client, identity, told.notes, leads, Arc::clone(metrics)));
+}

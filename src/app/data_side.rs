@@ -1,0 +1,64 @@
+//! The data side: its options, from the flags.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use crate::config::{AccessLog as AccessLogMode, RunArgs};
+use crate::metrics::Metrics;
+use crate::proxy;
+use crate::proxy::access_log::{AccessLog, AccessLogFormat};
+use crate::table::TableHandle;
+use crate::tls::ServerTls;
+use crate::upstream::GeoIp;
+
+/// Returns how many threads serve.
+pub(super) fn workers(args: &RunArgs) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    args.workers.map_or(cores, usize::from)
+}
+
+/// Returns where to listen when no flag says it.
+pub(super) fn default_address(args: &RunArgs, port: u16) -> SocketAddr {
+    let ip = if args.manifests.is_some() { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
+    SocketAddr::new(IpAddr::V4(ip), port)
+}
+
+/// Starts the workers.
+///
+/// # Errors
+/// Where an address is taken.
+pub(super) fn spawn(
+    args: &RunArgs,
+    table: &TableHandle,
+    metrics: &Arc<Metrics>,
+    tls: &Arc<ServerTls>,
+    geo: Option<Arc<GeoIp>>,
+) -> anyhow::Result<proxy::Handle> {
+    let format = match args.access_log {
+        AccessLogMode::Off => None,
+        AccessLogMode::Text => Some(AccessLogFormat::Text),
+        AccessLogMode::Json => Some(AccessLogFormat::Json),
+    };
+    let access_log = format
+        .map(|format| AccessLog::start(format, Arc::clone(metrics), std::io::stdout()))
+        .transpose()
+        .context("cannot start the access log")?;
+    let mut options = proxy::Options {
+        http: Some(args.http.unwrap_or_else(|| default_address(args, 8080))),
+        https: Some(args.https.unwrap_or_else(|| default_address(args, 8443))),
+        workers: workers(args),
+        trusted_hops: args.trusted_hops,
+        proxy_protocol: args.proxy_protocol.clone(),
+        reason_header: args.reason_header,
+        access_log,
+        geoip: geo,
+        tls: Some(Arc::clone(tls)),
+        ..proxy::Options::default()
+    };
+    if args.max_connections > 0 {
+        options.max_connections = args.max_connections as usize;
+    }
+    Ok(proxy::spawn(options, table.clone(), Arc::clone(metrics))?)
+}

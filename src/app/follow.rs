@@ -1,0 +1,51 @@
+//! What follows the table and the source from the side.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::admin;
+use crate::source::State;
+use crate::table::TableHandle;
+use crate::tls::ServerTls;
+
+/// Gives new certificates to the TLS side as tables come.
+pub(super) async fn certificates(table: TableHandle, tls: Arc<ServerTls>) {
+    let mut tick = tokio::time::interval(Duration::from_millis(50));
+    let mut known = None;
+    loop {
+        tick.tick().await;
+        let now = Arc::clone(table.load().certificates());
+        if known.as_ref().is_some_and(|known| Arc::ptr_eq(known, &now)) {
+            continue;
+        }
+        for wrong in tls.update(&now) {
+            tracing::warn!("{wrong}; it is not used");
+        }
+        known = Some(now);
+    }
+}
+
+/// Lets probes see how the source is.
+pub(super) async fn readiness(
+    mut state: watch::Receiver<State>,
+    table: TableHandle,
+    readiness: Arc<admin::Readiness>,
+) {
+    let mut tick = tokio::time::interval(Duration::from_millis(20));
+    loop {
+        let now = state.borrow_and_update().clone();
+        readiness.set_trouble(now.trouble.clone());
+        if now.synced && table.load().generation() > 0 {
+            readiness.set_synced();
+        }
+        let is_settled = !now.synced || table.load().generation() > 0;
+        tokio::select! {
+            changed = state.changed(), if is_settled => if changed.is_err() {
+                std::future::pending::<()>().await;
+            },
+            _ = tick.tick(), if !is_settled => {}
+        }
+    }
+}
