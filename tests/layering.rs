@@ -55,7 +55,6 @@ const LAYERS: &[(&str, &[&str])] = &[
 const CRATES: &[(&[&str], &[&str])] = &[
     (&["kube"], &["api", "source", "status", "app"]),
     (&["kube_cel"], &["api"]),
-    (&["kube_lease_manager"], &["status"]),
     (&["k8s_openapi"], &["api", "source", "translate", "status", "app"]),
     (&["hyper", "hyper_util"], &["proxy", "upstream", "health", "admin", "app"]),
     (&["rustls", "tokio_rustls"], &["tls", "proxy", "upstream"]),
