@@ -4,7 +4,13 @@
 //! build the first table, how long one changed EndpointSlice, pool or node takes until its table
 //! is published, and how much memory each step holds (resident, from /proc).
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, reason = "a benchmark")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "a benchmark"
+)]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -51,12 +57,12 @@ fn service(i: u32) -> Change {
 
 fn slice(i: u32, ready: bool) -> Change {
     let endpoints: Vec<_> = (0..ENDPOINTS)
-        .map(|e| {
-            let n = i * ENDPOINTS + e;
-            let [_, a, b, c] = n.to_be_bytes();
+        .map(|place| {
+            let n = i * ENDPOINTS + place;
+            let [_, second, third, last] = n.to_be_bytes();
             json!({
-                "addresses": [format!("10.{a}.{b}.{c}")],
-                "conditions": { "ready": e > 0 || ready },
+                "addresses": [format!("10.{second}.{third}.{last}")],
+                "conditions": { "ready": place > 0 || ready },
                 "nodeName": format!("n{}", n % NODES),
                 "zone": format!("z{}", n % 3),
             })

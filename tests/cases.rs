@@ -5,7 +5,13 @@
 //! says `# why:`. `make golden` writes the expected model and status; read the difference.
 //! The requests are written by hand.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "a test")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test"
+)]
 
 #[path = "support/objects.rs"]
 mod objects;

@@ -157,8 +157,20 @@ fn of_service(
         }
         of_slice(context, slice, port_name, &mut found, used);
     }
+    leave_out_refused(context, &key, field, &mut found, problems);
+    (origin, found.into_values().collect())
+}
+
+/// Leaves out addresses that are never dialled, and says so.
+fn leave_out_refused(
+    context: Context<'_>,
+    key: &ObjectKey,
+    field: &str,
+    found: &mut BTreeMap<SocketAddr, Endpoint>,
+    problems: &mut Problems,
+) {
     let mut refused = Vec::new();
-    found.retain(|address: &SocketAddr, _| {
+    found.retain(|address, _| {
         let refusal = refusal(address.ip(), context.options.standalone);
         refused.extend(refusal.map(|why| format!("{} is {why}", address.ip())));
         refusal.is_none()
@@ -170,7 +182,6 @@ fn of_service(
             format_args!("Service {key}: {}, which is never dialled", refused.join(", ")),
         );
     }
-    (origin, found.into_values().collect())
 }
 
 /// Returns the name of the port of that number, which is empty where a Service has one port.

@@ -37,7 +37,7 @@ fn pool(key: &ObjectKey, variant: u8) -> Object {
     if variant & 8 != 0 {
         spec["tls"] = json!({"certificateRefs": [{"name": service}]});
     }
-    if variant % 7 == 0 {
+    if variant.is_multiple_of(7) {
         spec["timeouts"] = json!({"connect": "soon"});
     }
     Object::BackendPool(parse(json!({

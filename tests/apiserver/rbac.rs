@@ -109,7 +109,7 @@ async fn the_service_account_of_the_chart_may_do_what_weir_does() {
         server.apply(&object.to_string()).await.unwrap();
     }
     let user = act_as(server, &format!("system:serviceaccount:{SYSTEM}:weir")).await;
-    let weir = Control::start(user.clone(), Default::default());
+    let weir = Control::start(user.clone(), weir::source::kubernetes::Options::default());
     weir.until_state("all is well", |s| s.synced && s.trouble.is_none()).await;
     weir.until("the certificate", |w| w.certificates().contains("rbac/wanted")).await;
     for (what, method, path, body) in writes("rbac", "own") {
@@ -139,7 +139,10 @@ async fn without_any_right_to_read_the_source_says_which_one_is_missing() {
             seen += 1;
             let user = format!("no-{verb}-{resource}");
             grant(&admin, &user, &less, &lease).await;
-            let weir = Control::start(act_as(server, &user).await, Default::default());
+            let weir = Control::start(
+                act_as(server, &user).await,
+                weir::source::kubernetes::Options::default(),
+            );
             running.push((weir, format!("may not list and watch {kind}s: check the RBAC rules")));
         }
     }

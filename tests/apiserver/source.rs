@@ -15,7 +15,7 @@ use crate::rig::{create, install_crds, namespace, send, server, within};
 async fn a_pool_is_served_changed_and_gone() {
     let Some(server) = server().await else { return };
     let client = server.client().await;
-    let weir = Control::start(client.clone(), Default::default());
+    let weir = Control::start(client.clone(), weir::source::kubernetes::Options::default());
     shop(&client, "life").await;
     let two = with_port(&addresses(0..2));
     weir.until("two endpoints", |w| w.endpoints("life", "shop").as_ref() == Some(&two)).await;
@@ -38,7 +38,7 @@ async fn a_pool_is_served_changed_and_gone() {
 async fn endpoints_churn_and_the_last_state_is_served() {
     let Some(server) = server().await else { return };
     let client = server.client().await;
-    let weir = Control::start(client.clone(), Default::default());
+    let weir = Control::start(client.clone(), weir::source::kubernetes::Options::default());
     shop(&client, "churn").await;
     weir.until("the pool", |w| w.endpoints("churn", "shop").is_some()).await;
     let before = weir.generation();
@@ -58,7 +58,7 @@ async fn endpoints_churn_and_the_last_state_is_served() {
 async fn a_secret_is_watched_only_while_it_is_referenced() {
     let Some(server) = server().await else { return };
     let client = server.client().await;
-    let weir = Control::start(client.clone(), Default::default());
+    let weir = Control::start(client.clone(), weir::source::kubernetes::Options::default());
     namespace(&client, "secret").await;
     for name in ["wanted", "other"] {
         create(&client, &secrets("secret"), &tls_secret("secret", name)).await.unwrap();
@@ -117,7 +117,7 @@ async fn objects_that_make_no_sense_disturb_nobody() {
     orphan["ports"] = json!([]);
     create(&client, &slices("garbage"), &orphan).await.unwrap();
 
-    let weir = Control::start(client.clone(), Default::default());
+    let weir = Control::start(client.clone(), weir::source::kubernetes::Options::default());
     shop(&client, "sane").await;
     let two = with_port(&addresses(0..2));
     weir.until("the sane pool", |w| w.endpoints("sane", "shop").as_ref() == Some(&two)).await;
@@ -141,7 +141,7 @@ async fn what_is_known_is_served_through_outages() {
     }
     let server = ApiServer::start(Options::default()).await.unwrap();
     let client = server.client().await;
-    let weir = Control::start(client.clone(), Default::default());
+    let weir = Control::start(client.clone(), weir::source::kubernetes::Options::default());
     let state = weir.until_state("the missing CRD", |s| s.trouble.is_some()).await;
     assert!(!state.synced);
     assert!(state.trouble.unwrap().contains("apply the output of `weir crds`"));

@@ -5,10 +5,12 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 /// How long anything that must happen may take before a test gives up on it.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -37,7 +39,7 @@ impl Backend {
                     return;
                 }
                 stream.set_nodelay(true).ok();
-                all.lock().unwrap().push(stream.try_clone().expect("clone"));
+                all.lock().push(stream.try_clone().expect("clone"));
                 let (name, count) = (name.clone(), Arc::clone(&count));
                 std::thread::spawn(move || serve(stream, &name, &count, delay));
             }
@@ -56,7 +58,7 @@ impl Backend {
         if let Some(thread) = self.thread.take() {
             thread.join().ok();
         }
-        for stream in self.open.lock().unwrap().drain(..) {
+        for stream in self.open.lock().drain(..) {
             stream.shutdown(std::net::Shutdown::Both).ok();
         }
     }
@@ -172,7 +174,9 @@ impl Weir {
             }
             match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(line) => self.log.push(line),
-                Err(_) => panic!("no log line with {text:?} in:\n{}", self.log.join("\n")),
+                Err(error) => {
+                    panic!("{error}: no log line with {text:?} in:\n{}", self.log.join("\n"))
+                }
             }
         }
     }
@@ -335,10 +339,10 @@ pub fn spread(weir: &Weir, total: usize, connections: usize, path: &str) -> BTre
                         200 => answer.body,
                         other => format!("!{other}"),
                     };
-                    *counts.lock().unwrap().entry(key).or_insert(0) += 1;
+                    *counts.lock().entry(key).or_insert(0) += 1;
                 }
             });
         }
     });
-    Arc::try_unwrap(counts).unwrap().into_inner().unwrap()
+    Arc::try_unwrap(counts).unwrap().into_inner()
 }

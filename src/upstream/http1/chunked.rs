@@ -154,7 +154,10 @@ const FORBIDDEN: [HeaderName; 12] = [
 mod tests {
     use super::*;
 
-    fn decode(text: &[u8]) -> Result<(Vec<u8>, Option<HeaderMap>, Vec<u8>), Violation> {
+    /// Content, trailers, and what follows the message.
+    type Whole = (Vec<u8>, Option<HeaderMap>, Vec<u8>);
+
+    fn decode(text: &[u8]) -> Result<Whole, Violation> {
         let (mut chunked, mut input, mut body) = (Chunked::new(), BytesMut::from(text), vec![]);
         loop {
             match chunked.decode(&mut input)? {
