@@ -12,7 +12,7 @@ help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: ## Try Weir with simulated backends, on loopback only
-	cargo run --locked -- demo
+	cargo run --locked -- demo $(ARGS)
 
 test: ## Run every test, building what it needs
 	hack/test
