@@ -1,6 +1,6 @@
 //! An API server that does what a test wants, over a real socket.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -21,6 +21,7 @@ struct World {
     objects: BTreeMap<String, BTreeMap<String, Value>>,
     watches: Vec<(String, mpsc::UnboundedSender<String>)>,
     is_down: bool,
+    refused: BTreeSet<String>,
     lists: usize,
 }
 
@@ -86,6 +87,17 @@ impl FakeServer {
         world.watches.clear();
     }
 
+    /// Forbids a kind from now on, or allows it.
+    pub(super) fn set_refused(&self, plural: &str, is_refused: bool) {
+        let mut world = self.world.lock();
+        if is_refused {
+            world.refused.insert(plural.to_owned());
+            world.watches.retain(|(of, _)| of != plural);
+        } else {
+            world.refused.remove(plural);
+        }
+    }
+
     pub(super) fn lists(&self) -> usize {
         self.world.lock().lists
     }
@@ -119,6 +131,11 @@ fn answer(plural: &str, query: &str, world: &Mutex<World>) -> Option<Answer> {
     let mut world = world.lock();
     if world.is_down {
         return None;
+    }
+    if world.refused.contains(plural) {
+        let status = json!({ "kind": "Status", "status": "Failure", "code": 403,
+            "reason": "Forbidden", "message": format!("{plural} is forbidden") });
+        return Some(("403 Forbidden", status.to_string(), None));
     }
     let Some(objects) = world.objects.get(plural) else {
         let status = json!({ "kind": "Status", "status": "Failure", "code": 404,

@@ -10,6 +10,7 @@ use kube::api::DynamicObject;
 use kube::runtime::watcher::{self, Error, Event, watcher};
 use tokio::sync::mpsc;
 
+use super::absence::{self, Absence};
 use super::decode::{decode, key};
 use crate::api::{Change, Kind, ObjectKey};
 
@@ -35,6 +36,8 @@ pub(super) enum Told {
     Changes(Vec<Change>),
     /// Everything that is there has been told.
     Listed(FeedId),
+    /// The API server shows none of the kind, which is no trouble.
+    Absent(FeedId, Absence),
     /// Something is wrong with the watch.
     Trouble(FeedId, String),
     /// Objects arrive: all is well.
@@ -51,16 +54,47 @@ const LIST_SECONDS: u64 = 30;
 pub(super) async fn run(id: FeedId, api: Api<DynamicObject>, told: mpsc::Sender<Told>) {
     let mut tracker = Tracker::new(id.kind);
     let mut failures = 0;
+    let mut absences = 0;
     loop {
         let Some(error) = follow(&id, api.clone(), &mut tracker, &mut failures, &told).await else {
             return;
         };
-        if !trouble(&id, &error, &told).await {
-            return;
-        }
-        tokio::time::sleep(pause(failures, longest_pause(&error), fastrand::f64())).await;
+        // A list that arrived has set the failures to zero.
+        absences = if failures == 0 { 0 } else { absences };
+        let code = error.code();
+        let longest = if let Some(absence) = code.and_then(|code| Absence::of(id.kind, code)) {
+            absences += 1;
+            if !absent(&id, absence, absences, &mut tracker, &told).await {
+                return;
+            }
+            absence::LONGEST_PAUSE
+        } else {
+            if !trouble(&id, &error, &told).await {
+                return;
+            }
+            longest_pause(code)
+        };
+        tokio::time::sleep(pause(failures, longest, fastrand::f64())).await;
         failures += 1;
     }
+}
+
+/// Tells that there is none of a kind; returns whether somebody listens. A no is an answer, so an
+/// outage before it is over.
+async fn absent(
+    id: &FeedId,
+    absence: Absence,
+    absences: u32,
+    tracker: &mut Tracker,
+    told: &mpsc::Sender<Told>,
+) -> bool {
+    if absences == absence::UNTIL_FORGOTTEN {
+        let gone = tracker.forget();
+        if !gone.is_empty() && told.send(Told::Changes(gone)).await.is_err() {
+            return false;
+        }
+    }
+    told.send(Told::Absent(id.clone(), absence)).await.is_ok()
 }
 
 /// Lists and watches until there is trouble; returns it, or nothing where nobody listens.
@@ -121,6 +155,16 @@ enum Failure {
     Silence,
 }
 
+impl Failure {
+    /// Returns the status that the API server answered with, if it did.
+    fn code(&self) -> Option<u16> {
+        match self {
+            Self::Watch(error) => code(error),
+            Self::Silence => None,
+        }
+    }
+}
+
 /// Returns how long to wait: longer with each failure in a row, and never the same in all replicas.
 fn pause(failures: u32, longest: Duration, random: f64) -> Duration {
     let grown = FIRST_PAUSE.saturating_mul(1 << failures.min(16));
@@ -129,11 +173,7 @@ fn pause(failures: u32, longest: Duration, random: f64) -> Duration {
 
 /// A server that is away, and a CRD that is, are asked for often: that costs nobody anything, and
 /// what comes back is used at once. A server that says no gets more peace.
-fn longest_pause(failure: &Failure) -> Duration {
-    let code = match failure {
-        Failure::Watch(error) => code(error),
-        Failure::Silence => None,
-    };
+fn longest_pause(code: Option<u16>) -> Duration {
     Duration::from_secs(if matches!(code, None | Some(404)) { 4 } else { 30 })
 }
 
@@ -143,12 +183,6 @@ async fn trouble(id: &FeedId, failure: &Failure, told: &mpsc::Sender<Told>) -> b
         return told.send(Told::Trouble(id.clone(), message)).await.is_ok();
     };
     let code = code(error);
-    if id.kind == Kind::ReferenceGrant && code == Some(404) {
-        // Without the Gateway API's CRDs there is no grant, and nothing is wrong.
-        // That is an answer, so an outage before it is over.
-        return told.send(Told::Listed(id.clone())).await.is_ok()
-            && told.send(Told::Well(id.clone())).await.is_ok();
-    }
     let message = match code {
         Some(404) if id.kind == Kind::BackendPool => "the CRD backendpools.weir.dev is not \
             installed: apply the output of `weir crds`"
@@ -233,6 +267,12 @@ impl Tracker {
                 vec![Change { kind: self.kind, key, object: None }]
             }
         }
+    }
+
+    /// Forgets everything; returns what that changes.
+    pub(super) fn forget(&mut self) -> Vec<Change> {
+        let gone = std::mem::take(&mut self.known).into_iter();
+        gone.map(|key| Change { kind: self.kind, key, object: None }).collect()
     }
 
     fn change(&self, object: DynamicObject) -> Change {

@@ -3,8 +3,9 @@
 //! Every kind is watched by a task of its own; a lost watch is taken up again with a growing pause
 //! and never empties anything: what vanished meanwhile is found by comparing lists. Secrets are
 //! watched one by one, and only those that a pool refers to. A kind whose CRD is not there is
-//! asked for again until it is.
+//! asked for again until it is. Some kinds may be missing or refused without stopping the rest.
 
+mod absence;
 mod decode;
 mod feed;
 mod run;

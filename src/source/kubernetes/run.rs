@@ -10,6 +10,7 @@ use kube::{Api, Client};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::absence::Absence;
 use super::feed::{self, FeedId, Told};
 use super::secrets::Secrets;
 use crate::api::{BackendPool, Change, Kind, ObjectKey, ReferenceGrant};
@@ -96,6 +97,8 @@ struct Progress {
     was_listed: bool,
     was_synced: bool,
     troubles: BTreeMap<FeedId, String>,
+    /// Kinds that the API server refuses and Weir does without.
+    refused: BTreeSet<FeedId>,
 }
 
 impl Progress {
@@ -104,8 +107,19 @@ impl Progress {
             Told::Changes(changes) => return changes,
             Told::Listed(id) => {
                 metrics.control().source_relisted(id.kind.as_str());
+                self.refused.remove(&id);
                 self.missing.remove(&id);
                 self.secrets_listed.extend(id.only);
+            }
+            Told::Absent(id, absence) => {
+                self.missing.remove(&id);
+                self.troubles.remove(&id);
+                if let Absence::Refused(loss) = absence
+                    && self.refused.insert(id.clone())
+                {
+                    metrics.control().source_error(id.kind.as_str());
+                    tracing::warn!("{loss}");
+                }
             }
             Told::Well(id) => {
                 if self.troubles.remove(&id).is_some() {

@@ -1,6 +1,7 @@
 //! What happens between the source and an API server in trouble.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
@@ -19,11 +20,16 @@ fn service(name: &str, port: i32) -> Value {
         "spec": { "ports": [{ "port": port }] } })
 }
 
+fn node(name: &str) -> Value {
+    json!({ "metadata": { "name": name, "resourceVersion": "7" } })
+}
+
 struct Rig {
     server: FakeServer,
     batches: mpsc::Receiver<Batch>,
     state: watch::Receiver<State>,
     wanted: watch::Sender<BTreeSet<ObjectKey>>,
+    metrics: Arc<Metrics>,
 }
 
 impl Rig {
@@ -32,8 +38,10 @@ impl Rig {
         let (wanted, receiver) = watch::channel(BTreeSet::new());
         let (states, state) = watch::channel(State::default());
         let client = server.client.clone();
-        tokio::spawn(run(client, Options::default(), sender, receiver, states, Metrics::new(1)));
-        Self { server, batches, state, wanted }
+        let metrics = Metrics::new(1);
+        let counting = Arc::clone(&metrics);
+        tokio::spawn(run(client, Options::default(), sender, receiver, states, counting));
+        Self { server, batches, state, wanted, metrics }
     }
 
     async fn synced(server: FakeServer) -> (Self, Vec<Change>) {
@@ -49,6 +57,11 @@ impl Rig {
         rig.wanted.send(BTreeSet::new()).unwrap();
         rig.state.wait_for(|state| state.synced && state.trouble.is_none()).await.unwrap();
         (rig, changes)
+    }
+
+    fn counted(&self, series: &str) -> Option<String> {
+        let text = self.metrics.encode();
+        text.lines().find_map(|line| line.strip_prefix(series)).map(|v| v.trim().to_owned())
     }
 
     /// Returns the next changes that are any.
@@ -164,4 +177,48 @@ async fn only_wanted_secrets_are_watched() {
     assert_eq!(rig.server.lists(), lists + 1);
     rig.wanted.send(BTreeSet::new()).unwrap();
     assert_eq!(short(&rig.changes().await), ["-two"]);
+}
+
+#[tokio::test]
+async fn nodes_that_are_refused_stop_nothing_and_are_taken_when_allowed() {
+    let server = FakeServer::start(KINDS).await;
+    server.put("nodes", &node("n1"));
+    server.set_refused("nodes", true);
+    let (mut rig, first) = Rig::synced(server).await;
+    assert_eq!(short(&first), Vec::<String>::new());
+    assert_eq!(rig.counted("weir_source_relists_total{kind=\"Node\"}").unwrap(), "0");
+    assert_eq!(rig.counted("weir_source_errors_total{kind=\"Node\"}").unwrap(), "1");
+    rig.server.set_refused("nodes", false);
+    assert_eq!(short(&rig.changes().await), ["+n1"]);
+    // What is known is not lost by the first no: a server that starts may not know its rules yet.
+    rig.server.watched("nodes").await;
+    rig.server.put("nodes", &node("n2"));
+    assert_eq!(short(&rig.changes().await), ["+n2"]);
+    rig.server.set_refused("nodes", true);
+    while rig.counted("weir_source_errors_total{kind=\"Node\"}").unwrap() == "1" {
+        tokio::task::yield_now().await;
+    }
+    rig.server.put("services", &service("one", 80));
+    assert_eq!(short(&rig.changes().await), ["+one"]);
+    assert_eq!(rig.state.borrow().trouble, None);
+}
+
+#[tokio::test]
+async fn a_missing_grant_crd_is_no_relist() {
+    let (rig, _) = Rig::synced(FakeServer::start(KINDS).await).await;
+    assert_eq!(rig.counted("weir_source_relists_total{kind=\"Service\"}").unwrap(), "1");
+    assert_eq!(rig.counted("weir_source_relists_total{kind=\"ReferenceGrant\"}"), None);
+}
+
+#[tokio::test]
+async fn without_the_services_nothing_counts_as_synced() {
+    for plural in ["backendpools", "endpointslices", "services"] {
+        let server = FakeServer::start(KINDS).await;
+        server.set_refused(plural, true);
+        let mut rig = Rig::start(server);
+        rig.wanted.send(BTreeSet::new()).unwrap();
+        let state = rig.state.wait_for(|state| state.trouble.is_some()).await.unwrap().clone();
+        assert!(state.trouble.unwrap().contains("check the RBAC rules"), "{plural}");
+        assert!(!state.synced, "{plural}");
+    }
 }

@@ -74,3 +74,11 @@ fn an_unreadable_object_says_why_and_a_secret_does_not() {
     let Some(Object::Invalid(why)) = &changes.first().unwrap().object else { panic!("readable") };
     assert!(!why.message.contains("hunter2"), "{}", why.message);
 }
+
+#[test]
+fn what_is_forgotten_is_told_once() {
+    let mut tracker = Tracker::new(Kind::Service);
+    tracker.follow(Event::Apply(service("one")));
+    assert_eq!(names(&tracker.forget()), [("a/one".into(), false)]);
+    assert!(tracker.forget().is_empty());
+}
