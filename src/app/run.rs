@@ -43,7 +43,7 @@ pub async fn run(
     };
     let metrics =
         Metrics::with_endpoint_limit(data_side::workers(&args), args.metrics_endpoint_limit);
-    count_panics(&metrics);
+    metrics.count_panics();
     let options = surroundings::options(&args, origin.client()).await?;
     let (pools, readers) = Pools::new(options, Arc::clone(&metrics));
     let geoip = args.geoip_database.as_deref().map(GeoIp::open).transpose()?.map(Arc::new);
@@ -103,14 +103,4 @@ async fn wait(mut shutdown: watch::Receiver<bool>, tasks: &mut JoinSet<()>) -> a
             anyhow::bail!("a part of the control side ended by itself")
         }
     }
-}
-
-/// Counts panics; what a connection panics over ends that connection alone.
-fn count_panics(metrics: &Arc<Metrics>) {
-    let counted = Arc::clone(metrics);
-    let before = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        counted.control().panicked();
-        before(panic);
-    }));
 }

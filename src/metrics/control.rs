@@ -118,7 +118,7 @@ impl Control {
         *self.certificates.lock() = certificates;
     }
 
-    /// Counts a panic that was caught.
+    /// Counts a panic.
     pub fn panicked(&self) {
         self.panics.add(1);
     }

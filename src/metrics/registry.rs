@@ -49,6 +49,16 @@ impl Metrics {
         Self::with_endpoint_limit(workers, DEFAULT_ENDPOINT_LIMIT)
     }
 
+    /// Counts every panic of this process from now on, wherever it is caught. Call it once.
+    pub fn count_panics(self: &Arc<Self>) {
+        let counted = Arc::clone(self);
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            counted.control.panicked();
+            before(panic);
+        }));
+    }
+
     /// Makes metrics in which at most `limit` endpoints have series of their own.
     pub fn with_endpoint_limit(workers: usize, limit: usize) -> Arc<Self> {
         Arc::new_cyclic(|metrics| Self {

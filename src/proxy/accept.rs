@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use super::connection::{Client, serve};
+use super::connection::{Client, Respond, serve};
 use super::wheel;
 use super::worker::Worker;
 use crate::metrics::ListenerStats;
@@ -48,7 +48,7 @@ pub(super) async fn accept(listener: Listener) {
                 listener.stats.connection_accepted(worker.index);
                 let client =
                     Client::new(worker, &listener.stats, peer, listener.port, listener.is_tls);
-                tokio::task::spawn_local(serve(stream, client));
+                tokio::task::spawn_local(serve(stream, client, Respond));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,7 +11,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures::FutureExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
@@ -73,37 +71,58 @@ impl Drop for Client {
     }
 }
 
-/// Serves a connection to its end. A panic ends it alone, and is counted.
-pub(super) async fn serve(stream: TcpStream, client: Client) {
-    let worker = Rc::clone(&client.worker);
-    if AssertUnwindSafe(begin(stream, client)).catch_unwind().await.is_err() {
-        worker.shared.metrics.control().panicked();
+/// Handler answers requests. The data path has one, [`Respond`].
+pub(super) trait Handler: Copy + 'static {
+    /// Answers a request of a client.
+    fn answer(
+        self,
+        client: &Rc<Client>,
+        request: http::Request<Incoming>,
+    ) -> impl Future<Output = http::Response<AnswerBody>>;
+}
+
+/// Respond sends requests to endpoints.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Respond;
+
+impl Handler for Respond {
+    async fn answer(
+        self,
+        client: &Rc<Client>,
+        request: http::Request<Incoming>,
+    ) -> http::Response<AnswerBody> {
+        respond(client, request).await
     }
 }
 
-async fn begin(mut stream: TcpStream, mut client: Client) {
+/// Serves a connection to its end, in a task of its own: a panic ends that task alone.
+pub(super) async fn serve(mut stream: TcpStream, mut client: Client, handler: impl Handler) {
     let head_timeout = client.worker.options().limits.head_timeout;
     let mut ahead = Bytes::new();
-    if client.worker.options().proxy_protocol.iter().any(|net| net.contains(&client.peer.ip())) {
-        let announced = within(head_timeout, read_announcement(&mut stream)).await;
-        let Some(Ok((client_address, rest))) = announced else {
-            client.stats.protocol_error(client.worker.index);
-            return;
-        };
-        if let Some(address) = client_address {
-            client.peer = address;
-            client.peer_text = address.ip().to_canonical().to_string();
+    if is_announced(&client) {
+        let read = unless_draining(&client, read_announcement(&mut stream));
+        let announced = within(head_timeout, read).await;
+        match announced {
+            Some(Some(Ok((address, rest)))) => {
+                client.peer = address.unwrap_or(client.peer);
+                client.peer_text = client.peer.ip().to_canonical().to_string();
+                ahead = rest;
+            }
+            Some(None) => return,
+            None | Some(Some(Err(_))) => {
+                client.stats.protocol_error(client.worker.index);
+                return;
+            }
         }
-        ahead = rest;
     }
     let tls = client.worker.options().tls.clone().filter(|_| client.is_tls);
     let Some(tls) = tls else {
         let first = within(head_timeout, unless_draining(&client, read_first(&mut stream, ahead)));
         let Some(Some(Ok(first))) = first.await else { return };
         if first.starts_with(PREFACE) {
-            serve_http2(stream, first, client).await;
+            serve_http2(stream, first, client, handler).await;
         } else if !first.is_empty() {
-            serve_http1(stream, first, client).await;
+            serve_http1(stream, first, client, handler).await;
         }
         return;
     };
@@ -116,12 +135,19 @@ async fn begin(mut stream: TcpStream, mut client: Client) {
         Some(Ok(stream)) => {
             client.stats.handshake(index, HandshakeResult::Success);
             if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-                serve_http2(stream, Bytes::new(), client).await;
+                serve_http2(stream, Bytes::new(), client, handler).await;
             } else {
-                serve_http1(stream, Bytes::new(), client).await;
+                serve_http1(stream, Bytes::new(), client, handler).await;
             }
         }
     }
+}
+
+/// Returns whether the peer begins with a PROXY header. A socket for both families shows addresses
+/// of version 4 as mapped ones.
+fn is_announced(client: &Client) -> bool {
+    let peer = client.peer.ip().to_canonical();
+    client.worker.options().proxy_protocol.iter().any(|net| net.contains(&peer))
 }
 
 /// Returns nothing when the time passes first.
@@ -183,7 +209,7 @@ async fn read_first(stream: &mut TcpStream, ahead: Bytes) -> io::Result<Bytes> {
     Ok(first)
 }
 
-async fn serve_http1<S>(stream: S, first: Bytes, client: Client)
+async fn serve_http1<S>(stream: S, first: Bytes, client: Client, handler: impl Handler)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -191,7 +217,7 @@ where
     let client = Rc::new(client);
     let socket = Socket::new(stream, first, Arc::clone(&client.watch), limits, true);
     let asked = Rc::clone(&client);
-    let service = service_fn(move |request| answer(Rc::clone(&asked), request));
+    let service = service_fn(move |request| answer(Rc::clone(&asked), request, handler));
     let connection = hyper::server::conn::http1::Builder::new()
         .header_read_timeout(None)
         .max_buf_size(limits.max_head_bytes.max(8192))
@@ -200,7 +226,7 @@ where
     drive(connection, &client).await;
 }
 
-async fn serve_http2<S>(stream: S, first: Bytes, client: Client)
+async fn serve_http2<S>(stream: S, first: Bytes, client: Client, handler: impl Handler)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -208,9 +234,9 @@ where
     let client = Rc::new(client);
     let socket = Socket::new(stream, first, Arc::clone(&client.watch), limits, false);
     let asked = Rc::clone(&client);
-    let service = service_fn(move |request| answer(Rc::clone(&asked), request));
+    let service = service_fn(move |request| answer(Rc::clone(&asked), request, handler));
     let head_bytes = u32::try_from(limits.max_head_bytes).unwrap_or(u32::MAX);
-    let connection = hyper::server::conn::http2::Builder::new(Streams(Rc::clone(&client.worker)))
+    let connection = hyper::server::conn::http2::Builder::new(Streams)
         .timer(HyperTimer)
         .initial_stream_window_size(64 * 1024)
         .initial_connection_window_size(1024 * 1024)
@@ -224,8 +250,9 @@ where
 async fn answer(
     client: Rc<Client>,
     request: http::Request<Incoming>,
+    handler: impl Handler,
 ) -> Result<http::Response<AnswerBody>, Infallible> {
-    Ok(respond(&client, request).await)
+    Ok(handler.answer(&client, request).await)
 }
 
 /// Drain is a connection that can be asked to end with what it is doing.
@@ -280,17 +307,18 @@ async fn drive(connection: impl Drain, client: &Client) {
     }
 }
 
-/// Streams runs the streams of HTTP/2 connections on the worker's thread.
-#[derive(Clone, Debug)]
-struct Streams(Rc<Worker>);
+/// Streams runs the streams of HTTP/2 connections on the worker's thread. A panic ends one stream.
+#[derive(Clone, Copy, Debug)]
+struct Streams;
 
 impl<F: Future + 'static> hyper::rt::Executor<F> for Streams {
     fn execute(&self, stream: F) {
-        let worker = Rc::clone(&self.0);
         tokio::task::spawn_local(async move {
-            if AssertUnwindSafe(stream).catch_unwind().await.is_err() {
-                worker.shared.metrics.control().panicked();
-            }
+            stream.await;
         });
     }
 }
+
+#[cfg(test)]
+#[path = "connection_tests.rs"]
+mod tests;

@@ -3,9 +3,9 @@
 
 use std::net::SocketAddr;
 
-use ppp::{HeaderResult, PartialResult, v1, v2};
+use ppp::{PartialResult, v1, v2};
 
-/// Most bytes of a header; longer ones only carry more that Weir does not read.
+/// Most bytes of a header; a longer one is refused.
 pub(super) const LIMIT: usize = 4096;
 
 /// Most bytes of a header of version 1.
@@ -23,40 +23,55 @@ pub(super) struct Announced {
 /// Reads a header from the first bytes of a connection. Nothing while it is not whole.
 ///
 /// # Errors
-/// Where the bytes are no header.
+/// Where the bytes are no header, or a longer one than Weir reads.
 pub(super) fn parse(bytes: &[u8]) -> Result<Option<Announced>, ()> {
-    // A line that is cut off can look whole and wrong.
-    if b"PROXY ".starts_with(bytes.get(..6).unwrap_or(bytes)) && !bytes.contains(&b'\n') {
-        return if bytes.len() < LINE_LIMIT { Ok(None) } else { Err(()) };
+    // What can no longer become a header is refused at once: its sender waits for an answer.
+    if could_be(bytes, v2::PROTOCOL_PREFIX) {
+        parse_binary(bytes)
+    } else if could_be(bytes, b"PROXY ") {
+        parse_line(bytes)
+    } else {
+        Err(())
     }
-    let header = HeaderResult::parse(bytes);
+}
+
+fn could_be(bytes: &[u8], prefix: &[u8]) -> bool {
+    prefix.starts_with(bytes.get(..prefix.len()).unwrap_or(bytes))
+}
+
+fn parse_line(bytes: &[u8]) -> Result<Option<Announced>, ()> {
+    let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else {
+        return if bytes.len() < LINE_LIMIT { Ok(None) } else { Err(()) };
+    };
+    let line = bytes.get(..=end).unwrap_or(bytes);
+    let header = v1::Header::try_from(line).map_err(drop)?;
+    let client = match header.addresses {
+        v1::Addresses::Tcp4(ip) => Some((ip.source_address, ip.source_port).into()),
+        v1::Addresses::Tcp6(ip) => Some((ip.source_address, ip.source_port).into()),
+        v1::Addresses::Unknown => None,
+    };
+    Ok(Some(Announced { length: header.header.len(), client }))
+}
+
+fn parse_binary(bytes: &[u8]) -> Result<Option<Announced>, ()> {
+    let header = v2::Header::try_from(bytes);
     if header.is_incomplete() && bytes.len() < LIMIT {
         return Ok(None);
     }
-    let announced = match header {
-        HeaderResult::V1(Ok(header)) => Announced {
-            length: header.header.len(),
-            client: match header.addresses {
-                v1::Addresses::Tcp4(ip) => Some((ip.source_address, ip.source_port).into()),
-                v1::Addresses::Tcp6(ip) => Some((ip.source_address, ip.source_port).into()),
-                v1::Addresses::Unknown => None,
-            },
-        },
-        HeaderResult::V2(Ok(header)) => Announced {
-            length: header.len(),
-            client: match (header.command, header.addresses) {
-                (v2::Command::Proxy, v2::Addresses::IPv4(ip)) => {
-                    Some((ip.source_address, ip.source_port).into())
-                }
-                (v2::Command::Proxy, v2::Addresses::IPv6(ip)) => {
-                    Some((ip.source_address, ip.source_port).into())
-                }
-                _ => None,
-            },
-        },
-        HeaderResult::V1(Err(_)) | HeaderResult::V2(Err(_)) => return Err(()),
+    let header = header.map_err(drop)?;
+    if header.len() > LIMIT {
+        return Err(());
+    }
+    let client = match (header.command, header.addresses) {
+        (v2::Command::Proxy, v2::Addresses::IPv4(ip)) => {
+            Some((ip.source_address, ip.source_port).into())
+        }
+        (v2::Command::Proxy, v2::Addresses::IPv6(ip)) => {
+            Some((ip.source_address, ip.source_port).into())
+        }
+        _ => None,
     };
-    Ok(Some(announced))
+    Ok(Some(Announced { length: header.len(), client }))
 }
 
 #[cfg(test)]

@@ -79,6 +79,9 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         self.watch.request_ended();
+        if std::thread::panicking() {
+            self.reason = Some(Reason::Internal);
+        }
         let duration = self.started.elapsed();
         let index = self.worker.index;
         if let Some(route) = &self.route {
@@ -105,8 +108,9 @@ impl Drop for Record {
             Version::HTTP_10 => "HTTP/1.0",
             _ => "HTTP/1.1",
         };
+        let now = SystemTime::now();
         self.worker.log(Entry {
-            time: SystemTime::now(),
+            time: now.checked_sub(duration).unwrap_or(now),
             client: logged.client,
             method: self.method.as_str().into(),
             host: logged.host,

@@ -48,39 +48,51 @@ async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     mut record: Record,
 ) {
     let Ok(client) = upgrade.await else { return };
-    let moved = Cell::new(0);
+    let moved = Moved::default();
     let mut client = TokioIo::new(client);
     let mut endpoint = Counted { stream: endpoint, moved: &moved };
-    let result = tokio::select! {
-        copied = copy_bidirectional(&mut client, &mut endpoint) => copied.ok(),
-        () = idle(&moved, guards.idle_timeout) => {
-            record.reason = Some(Reason::IdleTimeout);
-            None
-        }
-    };
-    if let Some((received, sent)) = result {
-        (record.request_bytes, record.response_bytes) = (received, sent);
+    tokio::select! {
+        // Most tunnels end with an error: one side is gone.
+        _ = copy_bidirectional(&mut client, &mut endpoint) => {}
+        () = idle(&moved, guards.idle_timeout) => record.reason = Some(Reason::IdleTimeout),
     }
+    record.request_bytes = moved.received.get();
+    record.response_bytes = moved.sent.get();
     // However a tunnel ends, it served.
     record.complete();
 }
 
 /// Ends when no byte moved for the timeout.
-async fn idle(moved: &Cell<u64>, timeout: Option<Duration>) {
+async fn idle(moved: &Moved, timeout: Option<Duration>) {
     let Some(timeout) = timeout else { return std::future::pending().await };
     loop {
-        let seen = moved.get();
+        let seen = moved.all();
         sleep(timeout).await;
-        if moved.get() == seen {
+        if moved.all() == seen {
             return;
         }
     }
 }
 
-/// Counted counts what goes through a stream.
+/// Moved is how many bytes went through a tunnel.
+#[derive(Default)]
+struct Moved {
+    /// From the client.
+    received: Cell<u64>,
+    /// From the endpoint.
+    sent: Cell<u64>,
+}
+
+impl Moved {
+    fn all(&self) -> u64 {
+        self.received.get() + self.sent.get()
+    }
+}
+
+/// Counted counts what goes through the endpoint's stream.
 struct Counted<'a, S> {
     stream: S,
-    moved: &'a Cell<u64>,
+    moved: &'a Moved,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Counted<'_, S> {
@@ -91,7 +103,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<'_, S> {
     ) -> Poll<io::Result<()>> {
         let before = out.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, out);
-        self.moved.set(self.moved.get() + (out.filled().len() - before) as u64);
+        let read = (out.filled().len() - before) as u64;
+        self.moved.sent.set(self.moved.sent.get() + read);
         polled
     }
 }
@@ -104,7 +117,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<'_, S> {
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
         if let Poll::Ready(Ok(count)) = polled {
-            self.moved.set(self.moved.get() + count as u64);
+            self.moved.received.set(self.moved.received.get() + count as u64);
         }
         polled
     }

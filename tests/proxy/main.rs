@@ -8,11 +8,14 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod access_log;
+mod announced;
 mod bodies;
 mod bounds;
 mod failure;
 mod rig;
 mod routing;
+mod sessions;
 mod strangers;
 mod streams;
 
