@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use tokio::sync::watch;
 
-use super::{backend, check, demo, explain, logging, run};
+use super::{backend, check, demo, explain, logging, probe, run};
 use crate::config::{Args, BackendArgs, Command, LogFormat};
 
 /// Runs a command and returns its exit code: 0 done, 1 refused input or failure.
@@ -39,6 +39,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             }
             Command::Check(args) => check::run(&args),
             Command::Explain(args) => explain::run(args).await,
+            Command::Probe(args) => probe::run(args).await,
             Command::Crds => {
                 std::io::stdout().write_all(crate::api::crds_yaml()?.as_bytes())?;
                 Ok(ExitCode::SUCCESS)

@@ -13,6 +13,7 @@ mod events;
 mod explain;
 mod follow;
 mod logging;
+mod probe;
 pub mod run;
 mod surroundings;
 

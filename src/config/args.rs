@@ -33,6 +33,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Say which route, rule and endpoint a request gets, and why not the others
     Explain(ExplainArgs),
+    /// Send a request until it is answered as expected, where there is no curl
+    Probe(ProbeArgs),
     /// Print the CRDs as YAML
     Crds,
 }
@@ -256,4 +258,31 @@ pub struct ExplainArgs {
     /// MaxMind DB file that says where clients are
     #[arg(long, value_name = "FILE")]
     pub geoip_database: Option<PathBuf>,
+}
+
+/// ProbeArgs are the flags of `weir probe`.
+#[derive(Parser, Debug, Clone)]
+pub struct ProbeArgs {
+    /// Where to send GET, for instance `http://127.0.0.1:8080/`
+    pub url: String,
+
+    /// A header, as curl takes it; may be given several times
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    pub headers: Vec<HeaderArg>,
+
+    /// Status that is expected
+    #[arg(long, default_value_t = 200, value_name = "CODE", value_parser = clap::value_parser!(u16).range(100..=599))]
+    pub status: u16,
+
+    /// Text that the body must contain
+    #[arg(long, value_name = "TEXT")]
+    pub contains: Option<String>,
+
+    /// How long to try again; 0s tries once
+    #[arg(long, default_value = "0s", value_name = "DURATION", value_parser = parse_duration)]
+    pub within: Duration,
+
+    /// How long one try may take
+    #[arg(long, default_value = "5s", value_name = "DURATION", value_parser = parse_duration)]
+    pub timeout: Duration,
 }

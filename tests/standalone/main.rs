@@ -12,5 +12,6 @@
 mod balancing;
 mod content;
 mod failure;
+mod probe;
 mod rig;
 mod wrong;
