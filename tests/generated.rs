@@ -12,6 +12,8 @@ mod helm;
 mod kept;
 #[path = "generated/reference.rs"]
 mod reference;
+#[path = "generated/values.rs"]
+mod values;
 
 use kept::assert_kept;
 
@@ -26,7 +28,7 @@ fn crds_are_those_of_the_code() {
 
 #[test]
 fn crds_of_the_chart_are_those_of_the_code() {
-    assert_kept("charts/weir/crds/backendpools.weir.dev.yaml", &crds());
+    assert_kept("charts/weir/files/crds/backendpools.weir.dev.yaml", &crds());
 }
 
 #[test]
@@ -39,11 +41,21 @@ fn reference_of_flags_is_that_of_the_code() {
     assert_kept("docs/reference/flags.md", &flags::page());
 }
 
-/// The manifest that is applied without helm: the CRDs, the namespace, and the chart's defaults.
+#[test]
+fn schema_of_values_is_that_of_their_comments() {
+    assert_kept("charts/weir/values.schema.json", &values::schema());
+}
+
+#[test]
+fn reference_of_values_is_that_of_their_comments() {
+    assert_kept("docs/reference/chart.md", &values::page());
+}
+
+/// The manifest that is applied without helm: the namespace, and the chart's defaults.
 #[test]
 fn install_manifest_is_the_chart() {
     let Some(helm) = helm::Helm::find() else { return };
-    let rendered = helm.template(&[]).expect("the chart renders");
+    let rendered = helm.template(&["--skip-tests"]).expect("the chart renders");
     let without_origin: String = rendered
         .lines()
         .filter(|line| !line.starts_with("# Source: "))
@@ -58,7 +70,7 @@ metadata:
   labels:
     pod-security.kubernetes.io/enforce: restricted
 ";
-    let head = "# Generated from charts/weir by `make generate`. Do not edit.\n---\n";
-    let manifest = format!("{head}{}{namespace}{without_origin}", crds());
+    let head = "# Generated from charts/weir by `make generate`. Do not edit.\n";
+    let manifest = format!("{head}{namespace}{without_origin}");
     assert_kept("manifests/install.yaml", &manifest);
 }

@@ -61,7 +61,12 @@ pub(super) async fn run(args: ProbeArgs) -> anyhow::Result<ExitCode> {
 fn judge(args: &ProbeArgs, answer: &Answer) -> Result<u16, String> {
     if answer.status != args.status {
         let reason = answer.reason.as_deref().map(|r| format!(", x-weir-reason {r}"));
-        return Err(format!("{} instead of {}{}", answer.status, args.status, reason.unwrap_or_default()));
+        return Err(format!(
+            "{} instead of {}{}",
+            answer.status,
+            args.status,
+            reason.unwrap_or_default()
+        ));
     }
     match &args.contains {
         Some(text) if !answer.body.contains(text) => {

@@ -6,7 +6,7 @@ mod args;
 mod values;
 
 pub use args::{
-    AccessLog, Args, BackendArgs, CheckArgs, Command, DemoArgs, ExplainArgs, LogFormat,
-    ProbeArgs, RunArgs,
+    AccessLog, Args, BackendArgs, CheckArgs, Command, DemoArgs, ExplainArgs, LogFormat, ProbeArgs,
+    RunArgs,
 };
 pub use values::{ByteSize, HeaderArg, parse_duration};

@@ -12,6 +12,10 @@
 {{- end -}}
 {{- end -}}
 
+{{- define "weir.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride -}}
+{{- end -}}
+
 {{- define "weir.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "weir.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -48,7 +52,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{/* The one namespace that Weir watches, or nothing for all. */}}
 {{- define "weir.watchNamespace" -}}
 {{- if .Values.rbac.namespaced -}}
-{{- default .Release.Namespace .Values.watchNamespace -}}
+{{- default (include "weir.namespace" .) .Values.watchNamespace -}}
 {{- else -}}
 {{- .Values.watchNamespace -}}
 {{- end -}}
@@ -90,5 +94,63 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 subjects:
   - kind: ServiceAccount
     name: {{ include "weir.serviceAccountName" . }}
-    namespace: {{ .Release.Namespace }}
+    namespace: {{ include "weir.namespace" . }}
+{{- end -}}
+
+{{/* Seconds of a duration such as 1m30s, rounded up. */}}
+{{- define "weir.seconds" -}}
+{{- $zero := toDate "2006-01-02" "2000-01-01" -}}
+{{- $end := mustDateModify . $zero -}}
+{{- $end = mustDateModify "999ms" $end -}}
+{{- sub (unixEpoch $end | int64) (unixEpoch $zero | int64) -}}
+{{- end -}}
+
+{{/* Seconds until Kubernetes ends a pod by force. */}}
+{{- define "weir.gracePeriod" -}}
+{{- $drain := add (include "weir.seconds" .Values.drain.delay | int64) (include "weir.seconds" .Values.drain.timeout | int64) -}}
+{{- $given := int64 .Values.terminationGracePeriodSeconds -}}
+{{- if not $given -}}
+{{- add $drain 10 -}}
+{{- else if lt $given $drain -}}
+{{- fail (printf "terminationGracePeriodSeconds: %d is less than drain.delay and drain.timeout together (%d s): pods would be ended with requests in flight" $given $drain) -}}
+{{- else -}}
+{{- $given -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Not empty where pods take ports of their node, so that two of them cannot be on one. */}}
+{{- define "weir.onNodePorts" -}}
+{{- if or .Values.hostPort.enabled .Values.hostNetwork -}}true{{- end -}}
+{{- end -}}
+
+{{- define "weir.updateStrategy" -}}
+{{- if .Values.updateStrategy -}}
+{{- toYaml .Values.updateStrategy -}}
+{{- else -}}
+type: RollingUpdate
+rollingUpdate:
+  {{- if include "weir.onNodePorts" . }}
+  maxSurge: 0
+  maxUnavailable: 1
+  {{- else }}
+  maxSurge: 1
+  maxUnavailable: 0
+  {{- end }}
+{{- end -}}
+{{- end -}}
+
+{{/* The head of most objects. Call: dict "root" . "name" name "annotations" map "labels" map "namespace" text */}}
+{{- define "weir.metadata" -}}
+metadata:
+  name: {{ .name | default (include "weir.fullname" .root) }}
+  namespace: {{ .namespace | default (include "weir.namespace" .root) }}
+  labels:
+    {{- include "weir.labels" .root | nindent 4 }}
+    {{- with .labels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- with .annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
 {{- end -}}

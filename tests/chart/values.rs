@@ -1,0 +1,55 @@
+//! Wrong values are refused, by name, before anything is changed.
+
+use crate::helm::Helm;
+
+#[test]
+fn the_schema_refuses_wrong_values() {
+    let Some(helm) = Helm::find() else { return };
+    for (wrong, named) in [
+        ("replicas=3", "replicas"),
+        ("replicaCount=-1", "replicaCount"),
+        ("replicaCount=two", "replicaCount"),
+        ("kind=StatefulSet", "'Deployment', 'DaemonSet'"),
+        ("image.pullPolicy=Sometimes", "pullPolicy"),
+        ("image.digest=abc", "digest"),
+        ("image.name=weir", "name"),
+        ("service.type=Ingress", "type"),
+        ("service.ports.http=70000", "http"),
+        ("service.ipFamilies={IPv5}", "ipFamilies"),
+        ("service.loadBalancerSourceRanges={10.0.0.0}", "loadBalancerSourceRanges"),
+        ("drain.delay=5", "delay"),
+        ("logs.access=on", "access"),
+        ("updateStrategy.type=Slow", "updateStrategy"),
+        ("podDisruptionBudget.maxUnavailable=half", "maxUnavailable"),
+        ("autoscaling.minReplicas=0", "minReplicas"),
+        ("metrics.serviceMonitor.enable=true", "enable"),
+        ("readinessProbe.path=/", "path"),
+        ("affinity.nodes=a", "nodes"),
+    ] {
+        let error = helm.template(&["--set", wrong]).expect_err(wrong);
+        assert!(error.contains("values don't meet the specifications"), "{wrong}: {error}");
+        assert!(error.contains(named), "{wrong}: {error}");
+    }
+}
+
+/// What only several values together make wrong.
+#[test]
+fn contradictions_are_refused_with_what_would_be_right() {
+    let Some(helm) = Helm::find() else { return };
+    for (wrong, said) in [
+        ("terminationGracePeriodSeconds=64", "drain.delay and drain.timeout together (65 s)"),
+        ("geoip.existingSecret=a,geoip.existingClaim=b", "geoip: set one of"),
+        ("kind=DaemonSet,autoscaling.enabled=true", "use kind Deployment"),
+        ("kind=DaemonSet,updateStrategy.type=Recreate", "RollingUpdate or OnDelete"),
+        ("updateStrategy.type=OnDelete", "RollingUpdate or Recreate"),
+        ("autoscaling.enabled=true,autoscaling.maxReplicas=1", "less than minReplicas (2)"),
+        ("hostNetwork=true,networkPolicy.enabled=true", "hostNetwork"),
+        (
+            "metrics.service.enabled=false,metrics.serviceMonitor.enabled=true",
+            "enable metrics.service too, or use metrics.podMonitor",
+        ),
+    ] {
+        let error = helm.template(&["--set", wrong]).expect_err(wrong);
+        assert!(error.contains(said), "{wrong}: {error}");
+    }
+}
