@@ -8,16 +8,17 @@
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use weir::metrics::Metrics;
 use weir::model::{
-    Algorithm, Backend, Endpoint, HashKey, Limits, Persistence, PersistenceKind, Pool as Model,
-    PoolName, Readiness,
+    Algorithm, Backend, HashKey, Persistence, PersistenceKind, Pool as Model, PoolName,
 };
 use weir::upstream::balance::{RequestFacts, Selection, Tried, pick};
 use weir::upstream::{Millis, Options, Pool, Pools};
+
+#[path = "../tests/support/pool.rs"]
+mod support;
 
 const NOW: Millis = Millis(1_000_000);
 
@@ -31,35 +32,18 @@ const ALGORITHMS: [Algorithm; 6] = [
 ];
 
 fn model(algorithm: Algorithm, endpoints: u32) -> Model {
-    let endpoint = |number: u32| Endpoint {
-        address: (Ipv4Addr::from(0x0a00_0000 + number), 8080).into(),
-        zone: None,
-        region: None,
-        readiness: Readiness::Ready,
+    let endpoint = |number| support::endpoint((Ipv4Addr::from(0x0a00_0000 + number), 8080).into());
+    let backend = Backend {
+        origin: "shop/shop:80".into(),
+        is_service: true,
+        weight: 1,
+        tier: 0,
+        endpoints: (0..endpoints).map(endpoint).collect(),
     };
     Model {
-        name: PoolName::new("shop", "shop"),
-        backends: vec![Backend {
-            origin: "shop/shop:80".into(),
-            is_service: true,
-            weight: 1,
-            tier: 0,
-            endpoints: (0..endpoints).map(endpoint).collect(),
-        }],
         algorithm,
         hash_on: vec![HashKey::ClientAddress],
-        slow_start: None,
-        locality: None,
-        persistence: None,
-        health_check: None,
-        outlier: None,
-        panic_threshold: 0,
-        retry: None,
-        connect_timeout: Duration::from_secs(2),
-        idle_timeout: None,
-        keep_alive: Duration::from_secs(60),
-        limits: Limits::default(),
-        rate_limit: None,
+        ..support::pool(PoolName::new("shop", "shop"), vec![backend])
     }
 }
 

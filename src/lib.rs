@@ -9,6 +9,13 @@
 //! Modules stand in the order data flows. `tests/layering.rs` holds the arrows between them; see
 //! `docs/architecture.md`.
 
+// So that unit tests share what other tests build their pools with.
+#[cfg(test)]
+extern crate self as weir;
+#[cfg(test)]
+#[path = "../tests/support/pool.rs"]
+mod pool_support;
+
 pub mod metrics;
 
 pub mod api;

@@ -4,11 +4,11 @@
 
 #[path = "support/kept.rs"]
 mod kept;
+#[path = "support/promtool.rs"]
+mod promtool;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -250,32 +250,13 @@ fn counters_never_fall_while_workers_count() {
     assert_series(&metrics, name, 80_000.0);
 }
 
-/// Pipes a text into `promtool check metrics`, where it is installed.
-fn promtool(text: &str) -> Option<(bool, String)> {
-    let mut command = Command::new("promtool");
-    command.args(["check", "metrics"]).stdin(Stdio::piped());
-    let started = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let Ok(mut child) = started else {
-        let is_required = std::env::var_os("WEIR_REQUIRE_PROMTOOL").is_some_and(|v| v == "1");
-        assert!(!is_required, "promtool is required, but not installed");
-        println!("skipped: promtool not installed");
-        return None;
-    };
-    let mut stdin = child.stdin.take().expect("stdin is piped");
-    stdin.write_all(text.as_bytes()).expect("promtool reads");
-    drop(stdin);
-    let output = child.wait_with_output().expect("promtool ends");
-    let said = [output.stdout, output.stderr].concat();
-    Some((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
-}
-
 #[test]
 fn promtool_finds_nothing_wrong() {
     let metrics = Metrics::new(2);
     // Names that need escaping cannot be declared, but must not break the rest.
     let _held = [count_all(&metrics, "shop/shop"), count_all(&metrics, "a\"b\\c\nd/é")];
-    let Some((is_clean, said)) = promtool(&metrics.encode()) else { return };
+    let Some((is_clean, said)) = promtool::check(&metrics.encode()) else { return };
     assert!(is_clean && said.trim().is_empty(), "{said}");
-    let (is_clean, _) = promtool("weir_total{ 1\n").expect("promtool is installed");
+    let (is_clean, _) = promtool::check("weir_total{ 1\n").expect("promtool is installed");
     assert!(!is_clean, "promtool must be able to refuse");
 }

@@ -11,9 +11,10 @@ use tokio::net::{TcpListener, TcpStream};
 use super::{ExplainError, ExplainQuery, Options, Readiness, explain, run};
 use crate::metrics::{MethodLabel, Metrics, RequestSample, RouteLabels};
 use crate::model::{
-    Algorithm, Backend, Certificate, Endpoint, Hostname, Limits, Model, PathPattern, Pool,
-    PoolName, PrivateKey, Readiness as EndpointReadiness, Route, RouteId, RouteMatch,
+    Backend, Certificate, Endpoint, Hostname, Model, PathPattern, Pool, PoolName, PrivateKey,
+    Route, RouteId, RouteMatch,
 };
+use crate::pool_support;
 use crate::table::{Table, TableHandle};
 use crate::upstream::{Health, Millis, Outcome, Pools};
 
@@ -21,35 +22,17 @@ const HOSTILE: &str = "<script>alert(1)</script>";
 
 fn pool(name: &str) -> Pool {
     let endpoint = |port| Endpoint {
-        address: SocketAddr::from(([127, 0, 0, 1], port)),
         zone: Some("a".into()),
-        region: None,
-        readiness: EndpointReadiness::Ready,
+        ..pool_support::endpoint(SocketAddr::from(([127, 0, 0, 1], port)))
     };
-    Pool {
-        name: PoolName::new("shop", name),
-        backends: vec![Backend {
-            origin: "shop/v1:80".into(),
-            is_service: true,
-            weight: 90,
-            tier: 0,
-            endpoints: vec![endpoint(8081), endpoint(8082)],
-        }],
-        algorithm: Algorithm::RoundRobin,
-        hash_on: Vec::new(),
-        slow_start: None,
-        locality: None,
-        persistence: None,
-        health_check: None,
-        outlier: None,
-        panic_threshold: 0,
-        retry: None,
-        connect_timeout: Duration::from_secs(1),
-        idle_timeout: None,
-        keep_alive: Duration::from_secs(60),
-        limits: Limits::default(),
-        rate_limit: None,
-    }
+    let backend = Backend {
+        origin: "shop/v1:80".into(),
+        is_service: true,
+        weight: 90,
+        tier: 0,
+        endpoints: vec![endpoint(8081), endpoint(8082)],
+    };
+    pool_support::pool(PoolName::new("shop", name), vec![backend])
 }
 
 fn route(pool: &str, position: u32, host: Option<&str>, path: &str) -> Route {

@@ -8,38 +8,16 @@ use tokio::net::TcpSocket;
 
 use super::scheduler::{Options, run};
 use crate::metrics::Metrics;
-use crate::model::{
-    self, Algorithm, Backend, Changed, HealthCheck, Limits, Model, PoolName, Probe, Readiness,
-};
+use crate::model::{self, Changed, HealthCheck, Model, PoolName, Probe};
+use crate::pool_support;
 use crate::table::TableHandle;
 use crate::upstream::{self, EndpointState, Health, PoolChange, Pools, Readers, clock};
 
 fn pool(address: SocketAddr, check: Option<HealthCheck>) -> model::Pool {
-    let endpoint =
-        model::Endpoint { address, zone: None, region: None, readiness: Readiness::Ready };
+    let name = PoolName::new("shop", "web");
     model::Pool {
-        name: PoolName::new("shop", "web"),
-        backends: vec![Backend {
-            origin: "endpoint".into(),
-            is_service: false,
-            weight: 1,
-            tier: 0,
-            endpoints: vec![endpoint],
-        }],
-        algorithm: Algorithm::RoundRobin,
-        hash_on: vec![],
-        slow_start: None,
-        locality: None,
-        persistence: None,
         health_check: check,
-        outlier: None,
-        panic_threshold: 0,
-        retry: None,
-        connect_timeout: Duration::from_secs(1),
-        idle_timeout: None,
-        keep_alive: Duration::from_secs(1),
-        limits: Limits::default(),
-        rate_limit: None,
+        ..pool_support::pool(name, vec![pool_support::group(&[address])])
     }
 }
 

@@ -78,25 +78,7 @@ fn model(routes: Vec<Route>) -> Model {
 }
 
 fn empty_pool(name: &PoolName) -> Arc<crate::model::Pool> {
-    use std::time::Duration;
-    Arc::new(crate::model::Pool {
-        name: name.clone(),
-        backends: vec![],
-        algorithm: crate::model::Algorithm::RoundRobin,
-        hash_on: vec![],
-        slow_start: None,
-        locality: None,
-        persistence: None,
-        health_check: None,
-        outlier: None,
-        panic_threshold: 0,
-        retry: None,
-        connect_timeout: Duration::from_secs(2),
-        idle_timeout: None,
-        keep_alive: Duration::from_secs(60),
-        limits: crate::model::Limits::default(),
-        rate_limit: None,
-    })
+    Arc::new(crate::pool_support::pool(name.clone(), Vec::new()))
 }
 
 fn build(model: &Model) -> Table {

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use weir::metrics::Metrics;
-use weir::model::{
-    Algorithm, Backend, Endpoint, Limits, Pool as Model, PoolName, Readiness, RegionName,
-};
+use weir::model::{Algorithm, Backend, Endpoint, Pool as Model, PoolName, RegionName};
 use weir::upstream::balance::{NoEndpoint, Pick, PickTrace, RequestFacts, Tried, pick};
 use weir::upstream::{Millis, Options, Pool, Pools, Readers, Surroundings};
+
+#[path = "../support/pool.rs"]
+mod pool;
 
 /// A moment at which nothing is left of the start.
 pub const NOON: Millis = Millis(100_000_000);
@@ -29,7 +29,7 @@ pub fn address(number: u32) -> SocketAddr {
 }
 
 pub fn endpoint(number: u32) -> Endpoint {
-    Endpoint { address: address(number), zone: None, region: None, readiness: Readiness::Ready }
+    pool::endpoint(address(number))
 }
 
 pub fn zoned(number: u32, zone: &str, region: &str) -> Endpoint {
@@ -56,22 +56,8 @@ pub fn statics(weights: &[u32]) -> Vec<Backend> {
 
 pub fn model(backends: Vec<Backend>) -> Model {
     Model {
-        name: PoolName::new("shop", "shop"),
-        backends,
-        algorithm: Algorithm::RoundRobin,
         hash_on: vec![weir::model::HashKey::ClientAddress],
-        slow_start: None,
-        locality: None,
-        persistence: None,
-        health_check: None,
-        outlier: None,
-        panic_threshold: 0,
-        retry: None,
-        connect_timeout: Duration::from_secs(2),
-        idle_timeout: None,
-        keep_alive: Duration::from_secs(60),
-        limits: Limits::default(),
-        rate_limit: None,
+        ..pool::pool(PoolName::new("shop", "shop"), backends)
     }
 }
 

@@ -24,4 +24,5 @@ mod streams;
 mod support {
     pub mod client;
     pub mod endpoint;
+    pub mod pool;
 }

@@ -5,15 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weir::metrics::Metrics;
-use weir::model::{
-    Algorithm, Backend, Limits, Model, PathPattern, Pool, PoolName, Readiness, Route, RouteId,
-    RouteMatch,
-};
+use weir::model::{Limits, Model, PathPattern, Pool, PoolName, Route, RouteId, RouteMatch};
 use weir::proxy::{self, Options};
 use weir::table::{Table, TableHandle};
 use weir::upstream::{Pools, clock};
 
-use crate::support::client::Client;
+use crate::support::{self, client::Client};
 
 pub struct Rig {
     pub handle: proxy::Handle,
@@ -27,37 +24,11 @@ pub struct Rig {
 
 /// Returns a pool of endpoints that are addresses of the declaration.
 pub fn pool(addresses: &[SocketAddr]) -> Pool {
-    let endpoint = |address: &SocketAddr| weir::model::Endpoint {
-        address: *address,
-        zone: None,
-        region: None,
-        readiness: Readiness::Ready,
-    };
-    let mut endpoints: Vec<_> = addresses.iter().map(endpoint).collect();
-    endpoints.sort_by_key(|endpoint| endpoint.address);
+    let name = PoolName::new("default", "test");
     Pool {
-        name: PoolName::new("default", "test"),
-        backends: vec![Backend {
-            origin: "endpoint".into(),
-            is_service: false,
-            weight: 1,
-            tier: 0,
-            endpoints,
-        }],
-        algorithm: Algorithm::RoundRobin,
-        hash_on: Vec::new(),
-        slow_start: None,
-        locality: None,
-        persistence: None,
-        health_check: None,
-        outlier: None,
-        panic_threshold: 0,
-        retry: None,
-        connect_timeout: Duration::from_secs(2),
         idle_timeout: Some(Duration::from_secs(60)),
-        keep_alive: Duration::from_secs(60),
         limits: Limits { queue_timeout: Duration::from_secs(1), ..Limits::default() },
-        rate_limit: None,
+        ..support::pool::pool(name, vec![support::pool::group(addresses)])
     }
 }
 

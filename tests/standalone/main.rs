@@ -5,6 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     clippy::string_slice,
     reason = "a test that cannot go on has failed"
 )]
@@ -14,4 +15,10 @@ mod content;
 mod failure;
 mod probe;
 mod rig;
+mod series;
 mod wrong;
+
+#[path = "../support"]
+mod support {
+    pub mod promtool;
+}

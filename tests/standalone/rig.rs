@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 /// How long anything that must happen may take before a test gives up on it.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A backend that answers every request with its name.
+/// A backend that answers every request with its name, and the status of `x-status` or 200.
 pub struct Backend {
     pub address: SocketAddr,
     pub served: Arc<AtomicU64>,
@@ -74,7 +74,7 @@ fn serve(stream: TcpStream, name: &str, served: &AtomicU64, delay: Duration) {
     let Ok(mut writer) = stream.try_clone() else { return };
     let mut reader = BufReader::new(stream);
     loop {
-        let (mut line, mut length) = (String::new(), 0);
+        let (mut line, mut length, mut status) = (String::new(), 0, "200".to_owned());
         loop {
             line.clear();
             match reader.read_line(&mut line) {
@@ -84,6 +84,8 @@ fn serve(stream: TcpStream, name: &str, served: &AtomicU64, delay: Duration) {
                     let lower = line.to_ascii_lowercase();
                     if let Some(value) = lower.strip_prefix("content-length:") {
                         length = value.trim().parse().unwrap_or(0);
+                    } else if let Some(value) = lower.strip_prefix("x-status:") {
+                        value.trim().clone_into(&mut status);
                     }
                 }
             }
@@ -95,7 +97,7 @@ fn serve(stream: TcpStream, name: &str, served: &AtomicU64, delay: Duration) {
         served.fetch_add(1, Ordering::SeqCst);
         std::thread::sleep(delay);
         let answer = format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n{name}",
+            "HTTP/1.1 {status} As Asked\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n{name}",
             name.len()
         );
         if writer.write_all(answer.as_bytes()).is_err() {
