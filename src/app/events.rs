@@ -6,7 +6,7 @@ use crate::api::{EventKind, EventNote, ObjectKey};
 use crate::upstream::{PoolChange, PoolEvent};
 
 /// Turns events into notes until either side ends. Notes that nobody takes in time are dropped.
-pub(super) async fn run(mut events: mpsc::Receiver<PoolEvent>, notes: mpsc::Sender<EventNote>) {
+pub async fn run(mut events: mpsc::Receiver<PoolEvent>, notes: mpsc::Sender<EventNote>) {
     while let Some(event) = events.recv().await {
         let (kind, message) = describe(&event.change);
         let note = EventNote {

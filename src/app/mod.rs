@@ -9,7 +9,7 @@ mod control_side;
 mod data_side;
 mod demo;
 mod dispatch;
-mod events;
+pub mod events;
 mod explain;
 mod follow;
 mod logging;

@@ -115,7 +115,7 @@ impl Notes {
                 Err(error) => return Err(error),
             }
         }
-        let event = self.event(&key).await?;
+        let event = self.event(&key, count).await?;
         let name = event.metadata.name.clone().unwrap_or_default();
         api.create(&PostParams::default(), &event).await?;
         if self.written.len() < REMEMBERED {
@@ -124,7 +124,7 @@ impl Notes {
         Ok(())
     }
 
-    async fn event(&self, (pool, kind, message): &Key) -> Result<Event, kube::Error> {
+    async fn event(&self, (pool, kind, message): &Key, count: i32) -> Result<Event, kube::Error> {
         // `kubectl describe` finds Events by the uid of the object.
         let pools: Api<BackendPool> = Api::namespaced(self.client.clone(), &pool.namespace);
         let uid = pools.get_metadata(&pool.name).await?.metadata.uid;
@@ -150,6 +150,8 @@ impl Notes {
             }),
             reporting_controller: Some("weir.dev/weir".to_owned()),
             reporting_instance: Some(self.instance.clone()),
+            // It happened more than once while it waited.
+            series: (count > 1).then(|| EventSeries { count, last_observed_time: MicroTime(now) }),
             type_: Some(if kind.is_warning() { "Warning" } else { "Normal" }.to_owned()),
             ..Event::default()
         })

@@ -16,7 +16,10 @@ mod apiserver;
 mod cases;
 mod control;
 mod crd;
+mod events;
 mod objects;
+#[path = "../support/pool.rs"]
+mod pool;
 mod rbac;
 mod rig;
 mod source;
