@@ -6,7 +6,7 @@ export CARGO_TARGET_DIR ?= $(XDG_CACHE_HOME)/weir/target
 IMAGE ?= weir:dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build lint fmt doc deny generate golden apiserver-test bench image setup clean
+.PHONY: help demo test check build lint fmt doc deny generate golden apiserver-test cluster-test bench image setup clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -51,8 +51,13 @@ apiserver-test: ## Run the tests that need a real API server
 bench: ## Run the benchmarks
 	cargo bench --locked
 
-image: ## Build the container image
-	docker build --tag $(IMAGE) .
+image: ## Build the container image into an archive, with its SBOM beside it
+	hack/image/sbom "$$(hack/image/build --tag $(IMAGE)).cdx.json"
+
+cluster-test: ## Run the tests on a real node (needs root)
+	hack/k8s/build >/dev/null && hack/tools/build >/dev/null && hack/cluster/build >/dev/null
+	hack/image/build --profile release >/dev/null
+	WEIR_REQUIRE_CLUSTER=1 cargo test --locked --test cluster
 
 setup: ## Check formatting and layers before each commit
 	git config core.hooksPath .githooks

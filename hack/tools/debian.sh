@@ -1,13 +1,18 @@
 # Programs from Debian packages, unpacked and not installed: nothing on the machine changes, no
 # service starts. Sourced by bash after lib.sh, never run.
 
-# fetch_debian DIR PACKAGE...: downloads the packages, with what they need and the machine lacks,
-# and unpacks them into DIR.
+# fetch_debian DIR [APT_OPTION]... PACKAGE...: downloads the packages, with what they need and the
+# machine lacks, and unpacks them into DIR.
 fetch_debian() {
-  local dir=$1 archive; shift
+  local dir=$1 archive part; shift
   command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null ||
     die "not a Debian system (no apt-get): install $* yourself, so that their programs are in PATH"
   [ "$(id -u)" = 0 ] || die "fetching Debian packages ($*) needs root"
+  # In Debian /bin and others are links; unpacking must not make directories of them.
+  for part in bin lib lib32 lib64 libx32 sbin; do
+    mkdir -p "$dir/usr/$part"
+    ln -sfn "usr/$part" "$dir/$part"
+  done
   mkdir -p "$dir/archives/partial"
   say "fetching from Debian: $*"
   local get=(apt-get -qq --yes --no-install-recommends --download-only -o "Dir::Cache::archives=$dir/archives" install)
@@ -19,7 +24,8 @@ fetch_debian() {
     fi
   fi
   for archive in "$dir"/archives/*.deb; do
-    [ ! -e "$archive" ] || dpkg-deb -x "$archive" "$dir" || die "cannot unpack $archive"
+    [ ! -e "$archive" ] || dpkg-deb --fsys-tarfile "$archive" | tar -C "$dir" --keep-directory-symlink -x ||
+      die "cannot unpack $archive"
   done
   rm -rf "$dir/archives" "$dir/apt.log"
 }
@@ -36,10 +42,10 @@ debian_programs() {
   [ ${#names[@]} != 0 ] || return 0
   fetch_debian "$dir/debian" "${packages[@]}"
   for name in "${names[@]}"; do
-    path=$(cd "$dir/debian" && find . -path "*bin/$name" | head -n 1)
+    path=$(cd "$dir/debian" && find usr -path "*bin/$name" | head -n 1)
     [ -n "$path" ] || die "the Debian packages ${packages[*]} hold no program $name"
-    printf '#!/bin/sh\nd=%q\nexec env LD_LIBRARY_PATH="$d/usr/lib/%s-linux-gnu:$d/lib/%s-linux-gnu" "$d/%s" "$@"\n' \
-      "$final/debian" "$(uname -m)" "$(uname -m)" "${path#./}" >"$dir/$name"
+    printf '#!/bin/sh\nd=%q\nexec env LD_LIBRARY_PATH="$d/usr/lib/%s-linux-gnu" "$d/%s" "$@"\n' \
+      "$final/debian" "$(uname -m)" "$path" >"$dir/$name"
     chmod +x "$dir/$name"
   done
 }

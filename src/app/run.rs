@@ -97,10 +97,36 @@ fn announce(http: SocketAddr, https: Option<SocketAddr>, admin: SocketAddr) {
 /// Waits for the word to stop; a part that ends by itself before is a failure.
 async fn wait(mut shutdown: watch::Receiver<bool>, tasks: &mut JoinSet<()>) -> anyhow::Result<()> {
     tokio::select! {
+        // First: parts that heard the word already may have ended.
+        biased;
         _ = shutdown.wait_for(|stop| *stop) => Ok(()),
         Some(ended) = tasks.join_next() => {
             ended.context("a part of the control side failed")?;
             anyhow::bail!("a part of the control side ended by itself")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_that_ends_at_the_word_to_stop_is_no_failure() {
+        for _ in 0..64 {
+            let (_stop, shutdown) = watch::channel(true);
+            let mut tasks = JoinSet::new();
+            tasks.spawn(async {});
+            tokio::task::yield_now().await;
+            assert!(wait(shutdown, &mut tasks).await.is_ok());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_part_that_ends_before_is_one() {
+        let (_stop, shutdown) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async {});
+        assert!(wait(shutdown, &mut tasks).await.is_err());
     }
 }

@@ -11,6 +11,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::header::CONNECTION;
+use http::{HeaderValue, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
@@ -252,11 +254,23 @@ async fn answer(
     request: http::Request<Incoming>,
     handler: impl Handler,
 ) -> Result<http::Response<AnswerBody>, Infallible> {
-    Ok(handler.answer(&client, request).await)
+    let is_told = request.version() < Version::HTTP_2;
+    let mut response = handler.answer(&client, request).await;
+    // A tunnel is not told: `connection` has another meaning there. Source: RFC 9112 §9.6.
+    if is_told
+        && client.worker.is_leaving.get()
+        && response.status() != StatusCode::SWITCHING_PROTOCOLS
+    {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
 }
 
 /// Drain is a connection that can be asked to end with what it is doing.
 trait Drain: Future<Output = hyper::Result<()>> {
+    /// Whether the asking cannot cross a request: HTTP/2 says which stream was the last.
+    const IS_SAFE: bool;
+
     fn drain(self: Pin<&mut Self>);
 }
 
@@ -268,6 +282,8 @@ where
     B: http_body::Body + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    const IS_SAFE: bool = false;
+
     fn drain(self: Pin<&mut Self>) {
         self.graceful_shutdown();
     }
@@ -282,12 +298,14 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     Streams: hyper::rt::bounds::Http2ServerConnExec<S::Future, B>,
 {
+    const IS_SAFE: bool = true;
+
     fn drain(self: Pin<&mut Self>) {
         self.graceful_shutdown();
     }
 }
 
-async fn drive(connection: impl Drain, client: &Client) {
+async fn drive<D: Drain>(connection: D, client: &Client) {
     let mut connection = pin!(connection);
     let (mut is_listening, mut is_told) = (false, false);
     let result = poll_fn(|context| {
@@ -295,7 +313,8 @@ async fn drive(connection: impl Drain, client: &Client) {
             client.live.listen(context.waker());
             is_listening = true;
         }
-        if !is_told && client.worker.is_draining.get() {
+        let worker = &client.worker;
+        if !is_told && (worker.is_draining.get() || D::IS_SAFE && worker.is_leaving.get()) {
             connection.as_mut().drain();
             is_told = true;
         }

@@ -76,10 +76,14 @@ impl Handle {
     }
 
     /// Ends in good order: accepts for `delay` longer, while others learn that this process is
-    /// leaving; then takes no new connection and lets requests end, for at most `timeout`. Returns
-    /// whether all ended in time.
+    /// leaving, and tells every client with its next answer to come back elsewhere; then takes no
+    /// new connection and lets requests end, for at most `timeout`. Returns whether all ended in
+    /// time.
     pub async fn drain(mut self, delay: Duration, timeout: Duration) -> bool {
-        tokio::time::sleep(delay).await;
+        if !delay.is_zero() {
+            self.phase.send_replace(Phase::Leaving);
+            tokio::time::sleep(delay).await;
+        }
         self.phase.send_replace(Phase::Draining);
         if tokio::time::timeout(timeout, self.ended.recv()).await.is_ok() {
             return true;
@@ -129,6 +133,8 @@ async fn serve(
     }
     // An error means that the handle is gone, which is a stop as well.
     let _ = phase.wait_for(|phase| *phase != Phase::Serving).await;
+    worker.begin_leaving();
+    let _ = phase.wait_for(|phase| *phase != Phase::Leaving).await;
     accepting.iter().for_each(tokio::task::JoinHandle::abort);
     for task in accepting {
         let _ = task.await;

@@ -5,13 +5,17 @@ use hyper::body::Incoming;
 
 use super::attempt::{Failure, Sent};
 use super::forward::Forward;
+use crate::metrics::Reason;
 use crate::model::RetryCondition;
 use crate::upstream::clock;
 use crate::upstream::http1::Unsent;
 
-/// What a pool that declares nothing retries, once: what costs an endpoint nothing, and what is
+/// What a pool that declares nothing retries, once or as often as `REFUSALS` says: what costs an endpoint nothing, and what is
 /// safe to send twice.
 const DEFAULT: [RetryCondition; 2] = [RetryCondition::ConnectFailure, RetryCondition::Reset];
+/// How often such a pool retries what was refused: that costs nobody time, and while many pods are
+/// replaced at once several endpoints in a row may be gone before the table knows.
+const REFUSALS: u32 = 4;
 
 /// Returns whether sending twice means the same as sending once.
 pub(super) fn is_idempotent(method: &Method) -> bool {
@@ -42,6 +46,7 @@ pub(super) fn of_failure(
     let is_safe = unsent.is_whole && (!unsent.is_begun || is_idempotent(&request.parts.method));
     let (attempts, on) = match &request.pool.model.retry {
         Some(retry) => (retry.attempts, retry.on.as_slice()),
+        None if failure.reason == Reason::ConnectFailed => (REFUSALS, &DEFAULT[..]),
         None => (1, &DEFAULT[..]),
     };
     let is_meant = on.contains(&condition) && tries <= attempts;

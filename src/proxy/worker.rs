@@ -32,6 +32,8 @@ pub(super) struct Shared {
 pub(super) enum Phase {
     /// Serves.
     Serving,
+    /// Serves, and tells clients to come back elsewhere.
+    Leaving,
     /// Takes no new connection, and ends those there are as their requests end.
     Draining,
     /// Ends at once.
@@ -45,6 +47,9 @@ pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) connections: Connections,
     pub(super) random: RefCell<fastrand::Rng>,
+    /// Whether connections are told to end with their next answer.
+    pub(super) is_leaving: Cell<bool>,
+    /// Whether connections end with what they are doing.
     pub(super) is_draining: Cell<bool>,
     live: Cell<usize>,
     /// Tells those who wait for a connection to end.
@@ -61,6 +66,7 @@ impl Worker {
             shared,
             connections: Connections::new(),
             random: RefCell::new(fastrand::Rng::new()),
+            is_leaving: Cell::new(false),
             is_draining: Cell::new(false),
             live: Cell::new(0),
             ended: Notify::new(),
@@ -123,10 +129,21 @@ impl Worker {
         }
     }
 
+    /// Tells all connections to end with their next answer. Closing idle ones now could cross a
+    /// request that is on its way.
+    pub(super) fn begin_leaving(&self) {
+        self.is_leaving.set(true);
+        self.wake_all();
+    }
+
     /// Tells all connections to end with what they are doing.
     pub(super) fn begin_draining(&self) {
         self.is_draining.set(true);
         self.connections.clear();
+        self.wake_all();
+    }
+
+    fn wake_all(&self) {
         let wakers: Vec<Waker> = self.listening.borrow().iter().flatten().cloned().collect();
         wakers.into_iter().for_each(Waker::wake);
     }

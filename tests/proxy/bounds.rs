@@ -202,6 +202,24 @@ async fn draining_lets_requests_end_and_takes_no_more() {
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
 }
 
+/// Source: RFC 9112 §9.6
+#[tokio::test]
+async fn leaving_closes_with_an_answer_and_not_between() {
+    let endpoint = Endpoint::start(|_| ok("")).await;
+    let rig = Rig::start(pool(&[endpoint.address]));
+    let (address, mut kept) = (rig.http, rig.client().await);
+    assert_eq!(kept.get("/").await.field("connection"), None);
+    let _drain = tokio::spawn(rig.handle.drain(Duration::from_secs(600), Duration::ZERO));
+    // Until its worker has heard.
+    while kept.get("/").await.field("connection") != Some("close") {}
+    assert!(kept.is_closed().await);
+    // Those who have not heard yet still come.
+    let mut late = Client::connect(address).await;
+    let answer = late.get("/").await;
+    assert_eq!((answer.status, answer.field("connection")), (200, Some("close")));
+    assert!(late.is_closed().await);
+}
+
 #[tokio::test]
 async fn draining_ends_in_time() {
     let endpoint = gated().await;

@@ -25,6 +25,21 @@ async fn a_refused_connection_is_tried_elsewhere_whatever_the_method() {
 }
 
 #[tokio::test]
+async fn many_refused_connections_in_a_row_cost_no_request() {
+    let good = Endpoint::start(|_| ok("good")).await;
+    let mut addresses = vec![good.address];
+    for _ in 0..4 {
+        addresses.push(closed_port().await);
+    }
+    let rig = Rig::start(pool(&addresses));
+    let mut client = rig.client().await;
+    for _ in 0..20 {
+        let answer = client.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi").await;
+        assert_eq!((answer.status, answer.text()), (200, "good"));
+    }
+}
+
+#[tokio::test]
 async fn only_what_is_idempotent_is_sent_twice() {
     let bad = Endpoint::start(|_| Reply::Close(Vec::new())).await;
     let good = Endpoint::start(|_| ok("good")).await;

@@ -16,6 +16,7 @@ use hyper::body::{Frame, Incoming};
 use serde::Serialize;
 use tokio::time::sleep;
 
+use super::server::Peer;
 use super::{Backend, websocket};
 
 pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -41,12 +42,12 @@ struct Answer<'a> {
 
 pub(super) async fn answer(
     backend: &Backend,
-    client: SocketAddr,
+    peer: Peer,
     request: Request<Incoming>,
 ) -> Response<Body> {
     let mut response = match request.uri().path() {
         "/healthz" => health(backend, &request),
-        _ => traffic(backend, client, request).await,
+        _ => traffic(backend, peer, request).await,
     };
     if let Ok(name) = HeaderValue::from_str(&backend.options.name) {
         response.headers_mut().insert(NAME, name);
@@ -68,11 +69,7 @@ fn health(backend: &Backend, request: &Request<Incoming>) -> Response<Body> {
     text(status, format!("{}\n", status.as_u16()))
 }
 
-async fn traffic(
-    backend: &Backend,
-    client: SocketAddr,
-    request: Request<Incoming>,
-) -> Response<Body> {
+async fn traffic(backend: &Backend, peer: Peer, request: Request<Incoming>) -> Response<Body> {
     let count = backend.requests.fetch_add(1, Ordering::Relaxed) + 1;
     let mut random = fastrand::Rng::with_seed(backend.seed ^ count);
     let options = &backend.options;
@@ -87,8 +84,8 @@ async fn traffic(
     let path = request.uri().path().to_owned();
     let mut segments = path.split('/').skip(1);
     match (segments.next(), segments.next()) {
-        (Some("ws"), None) => websocket::accept(request),
-        _ if request.headers().contains_key(UPGRADE) => websocket::accept(request),
+        (Some("ws"), None) => websocket::accept(request, peer),
+        _ if request.headers().contains_key(UPGRADE) => websocket::accept(request, peer),
         (Some("status"), Some(code)) => {
             match code.parse().ok().filter(|c| (200..600).contains(c)) {
                 Some(code) => {
@@ -105,9 +102,9 @@ async fn traffic(
         (Some("slow"), None) => {
             let delay = Duration::from_millis(query(&request, "ms").unwrap_or(3000));
             sleep(delay.min(LONGEST_DELAY)).await;
-            ordinary(backend, client, &request, count)
+            ordinary(backend, peer.address, &request, count)
         }
-        _ => ordinary(backend, client, &request, count),
+        _ => ordinary(backend, peer.address, &request, count),
     }
 }
 

@@ -1,6 +1,8 @@
 //! A simulated backend: its options, its counters, and its socket.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,12 +11,14 @@ use anyhow::Context;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::answer;
+
+/// How long the answers under way at the end may take.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
 /// BackendOptions describe a simulated backend.
 #[derive(Clone, Debug)]
@@ -82,7 +86,8 @@ pub struct Spawned {
     pub backend: Arc<Backend>,
 }
 
-/// Listens, and starts a task that serves until `shutdown` says so.
+/// Listens, and starts a task that serves until `shutdown` says so; what was asked by then is still
+/// answered.
 ///
 /// # Errors
 /// Where the address cannot be listened on; the error says which, and what to do.
@@ -127,31 +132,56 @@ async fn stopped(shutdown: &mut watch::Receiver<bool>) {
     let _ = shutdown.wait_for(|stop| *stop).await;
 }
 
-async fn serve(listener: TcpListener, backend: Arc<Backend>, mut shutdown: watch::Receiver<bool>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            () = stopped(&mut shutdown) => break,
-            Some(_) = connections.join_next() => {}
-            accepted = listener.accept() => {
-                let Ok((stream, client)) = accepted else {
-                    // Out of file descriptors: wait for some to come back.
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                };
-                let _ = stream.set_nodelay(true);
-                let backend = Arc::clone(&backend);
-                connections.spawn(async move {
-                    let service = service_fn(|request| {
-                        let backend = Arc::clone(&backend);
-                        async move { Ok::<_, std::convert::Infallible>(answer::answer(&backend, client, request).await) }
-                    });
-                    // What clients do wrong is their own affair.
-                    let _ = auto::Builder::new(TokioExecutor::new())
-                        .serve_connection_with_upgrades(TokioIo::new(stream), service)
-                        .await;
-                });
-            }
-        }
+/// Peer is a client, as its connection's requests know it.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    pub(super) address: SocketAddr,
+    shutdown: watch::Receiver<bool>,
+    /// Nothing is sent: that the last one is dropped says that all connections have ended.
+    _alive: mpsc::Sender<Infallible>,
+}
+
+impl Peer {
+    /// Waits until the backend shall end.
+    pub(super) async fn stopped(&mut self) {
+        stopped(&mut self.shutdown).await;
     }
+}
+
+/// Accepts until the end; then lets requests be answered and tells WebSockets to go.
+async fn serve(listener: TcpListener, backend: Arc<Backend>, mut shutdown: watch::Receiver<bool>) {
+    let (alive, mut ended) = mpsc::channel(1);
+    loop {
+        let accepted = tokio::select! {
+            () = stopped(&mut shutdown) => break,
+            accepted = listener.accept() => accepted,
+        };
+        let Ok((stream, address)) = accepted else {
+            // Out of file descriptors: wait for some to come back.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let peer = Peer { address, shutdown: shutdown.clone(), _alive: alive.clone() };
+        tokio::spawn(serve_connection(stream, Arc::clone(&backend), peer));
+    }
+    drop((listener, alive));
+    let _ = tokio::time::timeout(LAST_ANSWERS, ended.recv()).await;
+}
+
+async fn serve_connection(stream: TcpStream, backend: Arc<Backend>, mut peer: Peer) {
+    let asking = peer.clone();
+    let service = service_fn(move |request| {
+        let (backend, peer) = (Arc::clone(&backend), asking.clone());
+        async move { Ok::<_, Infallible>(answer::answer(&backend, peer, request).await) }
+    });
+    let builder = auto::Builder::new(TokioExecutor::new());
+    let mut connection =
+        pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
+    // What clients do wrong is their own affair.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = peer.stopped() => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
 }

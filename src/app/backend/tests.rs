@@ -101,3 +101,25 @@ async fn websockets_echo() {
     assert_eq!(socket.next().await.unwrap().unwrap(), Message::Pong("still there?".into()));
     socket.close(None).await.unwrap();
 }
+
+// Source: RFC 6455 §7.4.1.
+#[tokio::test]
+async fn an_end_answers_what_was_asked_and_tells_websockets() {
+    let (stop, shutdown) = watch::channel(false);
+    let one = spawn(options("east-1"), shutdown).await.unwrap();
+    let url = format!("ws://{}/ws", one.address);
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    let mut idle = TcpStream::connect(one.address).await.unwrap();
+    let asked = tokio::spawn(async move { ask(one.address, "GET", "/slow?ms=300").await });
+    while one.backend.requests() < 2 {
+        tokio::task::yield_now().await;
+    }
+    stop.send_replace(true);
+    assert!(asked.await.unwrap().starts_with("HTTP/1.1 200"));
+    assert_eq!(idle.read(&mut [0]).await.unwrap(), 0);
+    let Message::Close(Some(frame)) = socket.next().await.unwrap().unwrap() else {
+        panic!("no close frame")
+    };
+    assert_eq!(u16::from(frame.code), 1001);
+    assert!(TcpStream::connect(one.address).await.is_err());
+}

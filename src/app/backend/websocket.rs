@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::answer::{Body, text};
+use super::server::Peer;
 
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// Most bytes of one frame.
@@ -21,9 +22,11 @@ const FRAME_BYTES: u64 = 1 << 20;
 const CLOSE: u8 = 8;
 const PING: u8 = 9;
 const PONG: u8 = 10;
+/// Why a server that ends closes. Source: RFC 6455 §7.4.1.
+const GOING_AWAY: u16 = 1001;
 
 /// Answers 101 and echoes from then on.
-pub(super) fn accept(request: Request<Incoming>) -> Response<Body> {
+pub(super) fn accept(request: Request<Incoming>, peer: Peer) -> Response<Body> {
     let Some(protocol) = request.headers().get(UPGRADE).cloned() else {
         return text(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket: ask for an upgrade\n");
     };
@@ -44,7 +47,8 @@ pub(super) fn accept(request: Request<Incoming>) -> Response<Body> {
         let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
         let stream = TokioIo::new(upgraded);
         // Either side may end at any time.
-        let _ = if is_websocket { echo_frames(stream).await } else { echo_bytes(stream).await };
+        let _ =
+            if is_websocket { echo_frames(stream, peer).await } else { echo_bytes(stream).await };
     });
     response
 }
@@ -62,14 +66,18 @@ async fn echo_bytes(stream: impl AsyncRead + AsyncWrite) -> std::io::Result<()> 
     writer.shutdown().await
 }
 
-async fn echo_frames(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<()> {
+async fn echo_frames(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    mut peer: Peer,
+) -> std::io::Result<()> {
+    let mut is_ending = false;
     let mut read = BytesMut::new();
     let mut written = BytesMut::new();
     loop {
         while let Some(frame) = take_frame(&mut read) {
             let Ok((first, payload)) = frame else { return Ok(()) };
             let opcode = first & 0x0f;
-            if opcode != PONG {
+            if opcode != PONG && !(is_ending && opcode == CLOSE) {
                 let first = if opcode == PING { 0x80 | PONG } else { first };
                 put_frame(&mut written, first, &payload);
             }
@@ -78,7 +86,17 @@ async fn echo_frames(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> std::io
                 return stream.shutdown().await;
             }
         }
-        if stream.read_buf(&mut read).await? == 0 {
+        let count = tokio::select! {
+            count = stream.read_buf(&mut read) => count?,
+            () = peer.stopped(), if !is_ending => {
+                // The client's own close frame comes back, and ends this.
+                is_ending = true;
+                put_frame(&mut written, 0x80 | CLOSE, &GOING_AWAY.to_be_bytes());
+                stream.write_all_buf(&mut written).await?;
+                continue;
+            }
+        };
+        if count == 0 {
             return Ok(());
         }
     }

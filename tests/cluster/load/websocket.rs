@@ -1,0 +1,77 @@
+//! A message per second through one WebSocket connection.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::{FutureExt, SinkExt, StreamExt};
+use tokio::net::TcpStream;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+use super::SLOWEST;
+use super::report::Recorder;
+
+type Socket = WebSocketStream<TcpStream>;
+
+pub(super) async fn run(
+    address: SocketAddr,
+    host: &str,
+    recorder: &Recorder,
+    is_over: &AtomicBool,
+) {
+    let mut ticks = interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut kept: Option<Socket> = None;
+    while !is_over.load(Ordering::Relaxed) {
+        ticks.tick().await;
+        let result = timeout(SLOWEST, say(&mut kept, address, host, recorder)).await;
+        recorder.message(result.unwrap_or_else(|_| Err("timeout".to_owned())));
+    }
+    if let Some(mut socket) = kept {
+        let _ = timeout(SLOWEST, socket.close(None)).await;
+    }
+}
+
+/// Sends a message and waits for its echo. A connection that has ended before, while nothing was
+/// under way, is opened again.
+async fn say(
+    kept: &mut Option<Socket>,
+    address: SocketAddr,
+    host: &str,
+    recorder: &Recorder,
+) -> Result<(), String> {
+    if let Some(socket) = kept.as_mut()
+        && !matches!(socket.next().now_or_never(), None | Some(Some(Ok(Message::Ping(_)))))
+    {
+        *kept = None;
+    }
+    let socket = match kept.take() {
+        Some(socket) => socket,
+        None => {
+            let stream = TcpStream::connect(address).await.map_err(|e| format!("connect: {e}"))?;
+            let opened = client_async(format!("ws://{host}/ws"), stream).await;
+            let (socket, _) = opened.map_err(|error| format!("handshake: {error}"))?;
+            recorder.websocket_opened();
+            socket
+        }
+    };
+    let socket = kept.insert(socket);
+    let result = echo(socket).await;
+    if result.is_err() {
+        *kept = None;
+    }
+    result
+}
+
+async fn echo(socket: &mut Socket) -> Result<(), String> {
+    socket.send(Message::text("are you there?")).await.map_err(|e| format!("send: {e}"))?;
+    loop {
+        match socket.next().await {
+            Some(Ok(Message::Text(text))) if text.as_str() == "are you there?" => return Ok(()),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+            other => return Err(format!("no echo: {other:?}")),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What must not cost a request: each scenario runs under the load, and nothing may fail.
+
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::process::Child;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+
+use crate::install::{backends, namespace};
+use crate::load::Report;
+use crate::rig::{HTTP, HTTPS, Rig, json, until};
+
+/// Load without a change before and after what is tried.
+const STILL: Duration = Duration::from_secs(3);
+pub const NAMESPACE: &str = "traffic";
+/// Two replicas, and tunnels that do not hold up an upgrade for a minute.
+pub const VALUES: &str = "--set replicaCount=2,drain.timeout=20s";
+const HOST: &str = "shop.example.com";
+
+/// Makes sure that Weir and three backends are there, as every scenario finds them.
+pub fn ready(rig: &Rig) -> Authority {
+    rig.apply(&namespace("weir-system"));
+    rig.install(VALUES);
+    let authority = Authority::new();
+    rig.apply(&namespace(NAMESPACE));
+    rig.apply(&authority.secret(NAMESPACE, "shop"));
+    rig.apply(&backends(NAMESPACE, "shop", 3));
+    patch_pool(rig, r#"{"spec":{"tls":{"certificateRefs":[{"name":"shop"}]}}}"#);
+    settle(rig, 3);
+    authority
+}
+
+/// Waits until exactly that many pods run and Weir uses all of them.
+pub fn settle(rig: &Rig, replicas: u32) {
+    rig.kubectl(&format!("rollout status -n {NAMESPACE} deployment/shop --timeout=120s"));
+    until("all endpoints, and the end of the others", || {
+        let pods = json(&rig.kubectl(&format!("get pods -n {NAMESPACE} -l app=shop -o json")));
+        let pool = json(&rig.kubectl(&format!("get -n {NAMESPACE} backendpool/shop -o json")));
+        let endpoints = &pool["status"]["endpoints"];
+        let pods = pods["items"].as_array().map_or(0, Vec::len);
+        pods == replicas as usize
+            && endpoints["ready"] == replicas
+            && endpoints["total"] == replicas
+    });
+}
+
+fn scale(rig: &Rig, replicas: u32) {
+    rig.kubectl(&format!("scale -n {NAMESPACE} deployment/shop --replicas={replicas}"));
+    settle(rig, replicas);
+}
+
+pub fn patch_pool(rig: &Rig, patch: &str) {
+    rig.kubectl(&format!("patch -n {NAMESPACE} backendpool/shop --type=merge -p {patch}"));
+}
+
+/// Load is a running load.
+pub struct Load {
+    child: Child,
+    name: &'static str,
+    start: Instant,
+}
+
+impl Load {
+    pub fn start(rig: &Rig, name: &'static str, authority: &Authority, more: &str) -> Self {
+        let ca = authority.file().display().to_string();
+        let child = rig.load(&format!("address={HTTP} host={HOST} https={HTTPS} ca={ca} {more}"));
+        thread::sleep(STILL);
+        Self { child, name, start: Instant::now() }
+    }
+
+    /// Ends the load; nothing may have failed.
+    pub fn end(mut self) -> Report {
+        let changed = self.start.elapsed();
+        thread::sleep(STILL);
+        drop(self.child.stdin.take());
+        let mut said = String::new();
+        let mut out = self.child.stdout.take().expect("a pipe");
+        out.read_to_string(&mut said).expect("the load says something");
+        assert!(self.child.wait().expect("the load ends").success());
+        let report: Report = serde_json::from_str(&said).expect("a report");
+        println!(
+            "{}: {:.0} s, {} requests ({:.0}/s), {} messages over {} WebSockets, {} failed; \
+             latency median {} ms, 99% {} ms, most {} ms; the change took {:.1} s",
+            self.name,
+            report.seconds,
+            report.requests,
+            report.requests as f64 / report.seconds,
+            report.messages,
+            report.websockets,
+            report.failed,
+            report.latency[0],
+            report.latency[1],
+            report.latency[2],
+            changed.as_secs_f64(),
+        );
+        for failure in report.failures.iter().take(30) {
+            println!("  at {:.2} s {}: {}", failure.at, failure.kind, failure.what);
+        }
+        assert_eq!(report.failed, 0, "requests failed");
+        assert!(report.requests as f64 >= 490.0 * report.seconds, "the load was less than asked");
+        assert!(report.messages > 0);
+        report
+    }
+}
+
+/// Authority signs the certificates that the load sees.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = params.self_signed(&key).expect("a certificate").pem();
+        Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// Writes the authority's certificate for the load.
+    fn file(&self) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("weir-cluster-ca-{}.pem", std::process::id()));
+        fs::write(&path, &self.pem).expect("the directory can be written");
+        path
+    }
+
+    /// Returns a Secret with a new certificate for the host.
+    pub fn secret(&self, namespace: &str, name: &str) -> String {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new([HOST.to_owned()]).expect("a name");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        let lines = |text: String| text.replace('\n', "\n    ");
+        format!(
+            "---
+apiVersion: v1
+kind: Secret
+metadata: {{ name: {name}, namespace: {namespace} }}
+type: kubernetes.io/tls
+stringData:
+  tls.crt: |
+    {}
+  tls.key: |
+    {}
+",
+            lines(certificate.pem()).trim_end(),
+            lines(key.serialize_pem()).trim_end(),
+        )
+    }
+}
+
+pub fn rolling_restart_of_three(rig: &Rig) {
+    let authority = ready(rig);
+    let load = Load::start(rig, "rolling restart of 3 pods", &authority, "");
+    rig.kubectl(&format!("rollout restart -n {NAMESPACE} deployment/shop"));
+    settle(rig, 3);
+    load.end();
+}
+
+pub fn scale_up_restart_and_down(rig: &Rig) {
+    let authority = ready(rig);
+    let load = Load::start(rig, "scale 3 to 30", &authority, "");
+    scale(rig, 30);
+    load.end();
+    let load = Load::start(rig, "rolling restart of 30 pods", &authority, "");
+    rig.kubectl(&format!("rollout restart -n {NAMESPACE} deployment/shop"));
+    settle(rig, 30);
+    load.end();
+    let load = Load::start(rig, "scale 30 to 3", &authority, "");
+    scale(rig, 3);
+    load.end();
+}
+
+/// Idempotent requests only: what an endpoint may have acted on is not sent twice.
+pub fn sigkill_of_a_backend(rig: &Rig) {
+    let authority = ready(rig);
+    let more = "posts=false websocket=false";
+    let load = Load::start(rig, "SIGKILL of one pod of three", &authority, more);
+    let pods = json(&rig.kubectl(&format!("get pods -n {NAMESPACE} -o json")));
+    let id = pods["items"][0]["status"]["containerStatuses"][0]["containerID"].as_str();
+    let id = id.expect("a container").trim_start_matches("containerd://");
+    rig.shell(&format!("ctr task kill --signal SIGKILL {id}"));
+    until("the container to run again", || {
+        let pods = json(&rig.kubectl(&format!("get pods -n {NAMESPACE} -o json")));
+        let restarts = &pods["items"][0]["status"]["containerStatuses"][0];
+        restarts["restartCount"] == 1 && restarts["ready"] == true
+    });
+    load.end();
+}
