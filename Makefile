@@ -39,7 +39,7 @@ deny: ## Check licences and sources of dependencies (needs cargo-deny)
 generate: ## Write anew what is generated from the code
 	hack/tools/build >/dev/null
 	hack/tools/monitoring-crds >/dev/null
-	WEIR_REQUIRE_HELM=1 WEIR_GENERATE=1 cargo test --locked --test generated --test chart --test metrics -- --nocapture
+	WEIR_REQUIRE_HELM=1 WEIR_GENERATE=1 cargo test --locked --test generated --test chart --test metrics --test hostile -- --nocapture
 
 golden: ## Write the golden files anew; then read the difference
 	WEIR_GENERATE=1 cargo test --locked --test golden --test cases -- --nocapture

@@ -17,6 +17,12 @@ pub enum BadPath {
     /// It holds an encoded slash, backslash or NUL, which endpoints read in different ways.
     #[error("the path holds an encoded slash, backslash or NUL (%2F, %5C, %00)")]
     HiddenSeparator,
+    /// It holds an overlong form of UTF-8, which some endpoints read as a plain character.
+    #[error("the path holds an overlong form of UTF-8, such as %C0%AE for a dot")]
+    Overlong,
+    /// It holds a segment of dots with a parameter, which some endpoints read as the dots alone.
+    #[error("the path holds a segment of dots with a parameter, such as ..;a")]
+    HiddenDots,
     /// It holds a backslash, a control character, `?` or `#`.
     #[error("the path holds a backslash, a control character, ? or #")]
     ForbiddenCharacter,
@@ -40,7 +46,11 @@ pub fn normalise(raw: &str) -> Result<Cow<'_, str>, BadPath> {
     if is_normal(raw.as_bytes()) {
         return Ok(Cow::Borrowed(raw));
     }
-    rewrite(raw.as_bytes()).map(|path| Cow::Owned(remove_dot_segments(&path)))
+    let path = rewrite(raw.as_bytes())?;
+    if path.split('/').any(|segment| segment.starts_with(".;") || segment.starts_with("..;")) {
+        return Err(BadPath::HiddenDots);
+    }
+    Ok(Cow::Owned(remove_dot_segments(&path)))
 }
 
 fn is_normal(path: &[u8]) -> bool {
@@ -64,11 +74,13 @@ fn is_normal(path: &[u8]) -> bool {
                 match unescape(*high, *low) {
                     Some(b'/' | b'\\' | 0) | None => return false,
                     Some(decoded) if is_unreserved(decoded) => return false,
+                    Some(first) if is_overlong(first, tail) => return false,
                     Some(_) => rest = tail,
                 }
                 segment = Segment::Other;
             }
             b'.' => segment = segment.after_dot(),
+            b';' if matches!(segment, Segment::Dot | Segment::DotDot) => return false,
             _ if is_path_character(*byte) => segment = Segment::Other,
             _ => return false,
         }
@@ -109,6 +121,7 @@ fn rewrite(path: &[u8]) -> Result<String, BadPath> {
                 rest = tail;
                 match unescape(*high, *low).ok_or(BadPath::BadEscape)? {
                     b'/' | b'\\' | 0 => return Err(BadPath::HiddenSeparator),
+                    first if is_overlong(first, rest) => return Err(BadPath::Overlong),
                     plain if is_unreserved(plain) => out.push(char::from(plain)),
                     other => push_escaped(&mut out, other),
                 }
@@ -146,6 +159,16 @@ fn unescape(high: u8, low: u8) -> Option<u8> {
     let high = char::from(high).to_digit(16)?;
     let low = char::from(low).to_digit(16)?;
     u8::try_from(high * 16 + low).ok()
+}
+
+/// Whether a byte and the escape behind it spell a character with more bytes than it has.
+/// Source: RFC 3629 §3, §10.
+fn is_overlong(first: u8, rest: &[u8]) -> bool {
+    let [b'%', high, low, ..] = rest else { return false };
+    matches!(
+        (first, unescape(*high, *low)),
+        (0xc0 | 0xc1, Some(0x80..=0xbf)) | (0xe0, Some(0x80..=0x9f)) | (0xf0, Some(0x80..=0x8f))
+    )
 }
 
 fn push_escaped(out: &mut String, byte: u8) {
@@ -194,6 +217,9 @@ mod tests {
             ("/a//../b", "/b"),
             ("/..", "/"),
             ("/%3f%23", "/%3F%23"),
+            ("/%c0", "/%C0"),
+            ("/%e0%a4%85/%f0%9f%8c%8a", "/%E0%A4%85/%F0%9F%8C%8A"),
+            ("/a;b/..a;c", "/a;b/..a;c"),
         ] {
             assert_eq!(normalise(raw).as_deref(), Ok(normal), "{raw}");
         }
@@ -211,6 +237,13 @@ mod tests {
             ("/a%2fb", BadPath::HiddenSeparator),
             ("/a%5cb", BadPath::HiddenSeparator),
             ("/a%00", BadPath::HiddenSeparator),
+            ("/a/..;/b", BadPath::HiddenDots),
+            ("/.;a", BadPath::HiddenDots),
+            ("/%2e%2e;a=b/c", BadPath::HiddenDots),
+            ("/%c0%ae%c0%ae/b", BadPath::Overlong),
+            ("/a%C1%9c", BadPath::Overlong),
+            ("/%e0%80%af", BadPath::Overlong),
+            ("/%F0%80%80%AF", BadPath::Overlong),
             ("/a\\b", BadPath::ForbiddenCharacter),
             ("/a\0", BadPath::ForbiddenCharacter),
             ("/a\u{7f}", BadPath::ForbiddenCharacter),
@@ -233,7 +266,10 @@ mod tests {
         #[test]
         fn a_normal_form_is_its_own_normal_form(raw in "(/|//|\\.|\\.\\.|%2e|%2E|%c3|%41|%20|a|é|;|\\{){0,12}") {
             let raw = format!("/{raw}");
-            let once = normalise(&raw).unwrap();
+            let once = match normalise(&raw) {
+                Err(BadPath::HiddenDots) => return Ok(()),
+                once => once.unwrap(),
+            };
             let twice = normalise(&once).unwrap();
             prop_assert!(matches!(twice, Cow::Borrowed(_)));
             prop_assert_eq!(&twice, &once);

@@ -11,6 +11,9 @@ use http::{HeaderMap, Method, Uri, Version, request};
 use crate::metrics::Reason;
 use crate::model::path;
 
+/// Most fields of a request, crumbs of cookies counted one by one. hyper bounds them over HTTP/1.1.
+const MAX_FIELDS: usize = 100;
+
 /// Admitted is what is certain of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Admitted<'a> {
@@ -38,6 +41,17 @@ pub(super) fn check(
     if parts.method == Method::CONNECT {
         return Err(Reason::NotImplemented);
     }
+    if parts.headers.len() > MAX_FIELDS {
+        return Err(Reason::HeadTooLarge);
+    }
+    // A target is a path or a whole URL of HTTP; an authority alone is for CONNECT.
+    // Source: RFC 9112 §3.2; RFC 9110 §4.2.
+    let scheme = parts.uri.scheme_str();
+    if scheme.is_none() && parts.uri.authority().is_some()
+        || scheme.is_some_and(|scheme| !matches!(scheme, "http" | "https"))
+    {
+        return Err(Reason::BadRequest);
+    }
     let host = host(&parts.uri, &parts.headers, parts.version)?;
     check_framing(&parts.headers, parts.version)?;
     let raw = parts.uri.path();
@@ -45,16 +59,21 @@ pub(super) fn check(
         return Err(Reason::UriTooLong);
     }
     let path = path::normalise(raw).map_err(|_| Reason::BadPath)?;
+    // A query goes on as it is: nothing may stand in it that endpoints read in different ways.
+    if parts.uri.query().is_some_and(|query| !query.bytes().all(|byte| byte.is_ascii_graphic())) {
+        return Err(Reason::BadPath);
+    }
     let is_upgrade = is_upgrade(parts);
     if is_upgrade && has_body {
         return Err(Reason::BadRequest);
     }
-    let expects_continue = match parts.headers.get(EXPECT) {
-        None => false,
-        Some(value) if value.as_bytes().eq_ignore_ascii_case(b"100-continue") => {
+    let mut expected = parts.headers.get_all(EXPECT).iter();
+    let expects_continue = match (expected.next(), expected.next()) {
+        (None, _) => false,
+        (Some(value), None) if value.as_bytes().eq_ignore_ascii_case(b"100-continue") => {
             has_body && parts.version >= Version::HTTP_11
         }
-        Some(_) => return Err(Reason::ExpectationFailed),
+        _ => return Err(Reason::ExpectationFailed),
     };
     Ok(Admitted { host, path, query: parts.uri.query(), is_upgrade, expects_continue })
 }
@@ -106,12 +125,18 @@ fn is_host(text: &str) -> bool {
             None => (text, ""),
         },
     };
-    let port_ok = port.is_empty()
-        || port
-            .strip_prefix(':')
-            .is_some_and(|digits| digits.len() <= 5 && digits.bytes().all(|b| b.is_ascii_digit()));
+    // No digits are the default port. Source: RFC 3986 §3.2.3.
+    let port_ok = matches!(port, "" | ":")
+        || port.strip_prefix(':').is_some_and(|digits| {
+            digits.bytes().all(|b| b.is_ascii_digit())
+                && digits.len() <= 5
+                && digits.parse::<u16>().is_ok()
+        });
     let name_ok = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-    !name.is_empty() && name.len() <= 255 && name.bytes().all(name_ok) && port_ok
+    // A dot may stand behind a name, but no label is empty. Source: RFC 1035 §2.3.
+    let labels_ok =
+        name.strip_suffix('.').unwrap_or(name).split('.').all(|label| !label.is_empty());
+    labels_ok && name.len() <= 255 && name.bytes().all(name_ok) && port_ok
 }
 
 /// hyper has read the framing already, leniently in places; what is ambiguous does not go on.
@@ -185,6 +210,8 @@ mod tests {
             ("GET https://one.example/x 2", "one.example", "/x"),
             ("GET /\nHost: [::1]:8080", "[::1]:8080", "/"),
             ("GET /\nHost: a\nExpect: 100-continue", "a", "/"),
+            ("GET /\nHost: a.:65535", "a.:65535", "/"),
+            ("GET /\nHost: a:", "a:", "/"),
         ] {
             assert_eq!(ask(request), Ok((host.to_owned(), path.to_owned())), "{request}");
         }
@@ -193,6 +220,7 @@ mod tests {
     #[test]
     fn refuses_what_is_ambiguous() {
         let long = format!("GET /{}\nHost: a", "x".repeat(100));
+        let many = format!("GET /\nHost: a{}", "\nCookie: a=b".repeat(100));
         for (request, reason) in [
             ("GET /", Reason::BadHost),
             ("GET /\nHost: a\nHost: a", Reason::BadHost),
@@ -200,6 +228,13 @@ mod tests {
             ("GET /\nHost: user@a", Reason::BadHost),
             ("GET /\nHost: a:port", Reason::BadHost),
             ("GET /\nHost: [::1", Reason::BadHost),
+            ("GET /\nHost: a:65536", Reason::BadHost),
+            ("GET /\nHost: a..b", Reason::BadHost),
+            ("GET /\nHost: .", Reason::BadHost),
+            ("GET ftp://a/\nHost: a", Reason::BadRequest),
+            ("GET a\nHost: a", Reason::BadRequest),
+            ("GET a:80\nHost: a", Reason::BadRequest),
+            ("GET /?\u{e9}\nHost: a", Reason::BadPath),
             ("GET http://user@a/\nHost: a", Reason::BadHost),
             ("GET http://a/", Reason::BadHost),
             ("GET https://a/ 2\nHost: b", Reason::BadHost),
@@ -218,6 +253,8 @@ mod tests {
                 Reason::BadRequest,
             ),
             ("GET /\nHost: a\nExpect: gold", Reason::ExpectationFailed),
+            ("GET /\nHost: a\nExpect: 100-continue\nExpect: gold", Reason::ExpectationFailed),
+            (&many, Reason::HeadTooLarge),
             (&long, Reason::UriTooLong),
         ] {
             assert_eq!(ask(request), Err(reason), "{request}");

@@ -145,7 +145,10 @@ fn encode(
     let target = match admitted.query {
         None => &*admitted.path,
         Some(query) => match parts.uri.path_and_query() {
-            Some(raw) if raw.path() == admitted.path => raw.as_str(),
+            // A URL without a path has the path / and is written without it.
+            Some(raw) if raw.path() == admitted.path && raw.as_str().starts_with('/') => {
+                raw.as_str()
+            }
             _ => {
                 joined = format!("{}?{query}", admitted.path);
                 &joined

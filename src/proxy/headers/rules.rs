@@ -83,6 +83,8 @@ fn is_own(name: &str) -> bool {
         9 => &["forwarded", "x-real-ip"],
         10 => &["connection", "keep-alive"],
         12 => &["x-request-id"],
+        // The dashed twin frames a message and is written by the codec alone.
+        14 if name.contains('_') => &["content-length"],
         14 => &["http2-settings"],
         15 => &["x-forwarded-for"],
         16 => &["x-forwarded-host", "x-forwarded-port", "proxy-connection"],

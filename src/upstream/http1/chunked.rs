@@ -1,11 +1,7 @@
 //! The chunked coding, read strictly. Source: RFC 9112 §7.1.
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::HeaderMap;
-use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST,
-    HeaderName, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-};
+use http::{HeaderMap, HeaderName};
 
 use super::Violation;
 use super::parse::parse_fields;
@@ -117,6 +113,9 @@ impl Chunked {
             self.state = State::Done;
             return Ok(Decoded::End(None));
         }
+        if input.starts_with(b"\r") && input.len() > 1 {
+            return Err(Violation::Trailers);
+        }
         let Some(end) = input.windows(4).position(|window| window == b"\r\n\r\n") else {
             return match input.len() {
                 0..TRAILERS_LIMIT => Ok(Decoded::Incomplete),
@@ -126,7 +125,9 @@ impl Chunked {
         let block = input.split_to(end + 4).freeze();
         let mut fields = HeaderMap::new();
         parse_fields(&block, &mut fields).ok_or(Violation::Trailers)?;
-        for name in &FORBIDDEN {
+        let forbidden: Vec<HeaderName> =
+            fields.keys().filter(|name| is_forbidden(name)).cloned().collect();
+        for name in forbidden {
             fields.remove(name);
         }
         self.state = State::Done;
@@ -134,20 +135,56 @@ impl Chunked {
     }
 }
 
-/// Fields that must not come in trailers. Source: RFC 9110 §6.5.1.
-const FORBIDDEN: [HeaderName; 12] = [
-    AUTHORIZATION,
-    CONNECTION,
-    CONTENT_ENCODING,
-    CONTENT_LENGTH,
-    CONTENT_TYPE,
-    COOKIE,
-    HOST,
-    SET_COOKIE,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
+/// Returns whether a field must not come in trailers: it frames or routes the message, says who
+/// speaks or how to read it. An underscore counts as a dash, as in heads.
+/// Source: RFC 9110 §6.5.1.
+pub(super) fn is_forbidden(name: &HeaderName) -> bool {
+    let dashed;
+    let name = match name.as_str() {
+        plain if !plain.contains('_') => plain,
+        other => {
+            dashed = other.replace('_', "-");
+            &dashed
+        }
+    };
+    name.starts_with("x-forwarded-") || FORBIDDEN.binary_search(&name).is_ok()
+}
+
+/// In order.
+const FORBIDDEN: [&str; 33] = [
+    "age",
+    "authorization",
+    "cache-control",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "cookie",
+    "expect",
+    "expires",
+    "forwarded",
+    "host",
+    "if-match",
+    "if-none-match",
+    "keep-alive",
+    "location",
+    "max-forwards",
+    "proxy",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "range",
+    "set-cookie",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "vary",
+    "via",
+    "www-authenticate",
+    "x-real-ip",
+    "x-request-id",
 ];
 
 #[cfg(test)]
@@ -177,6 +214,19 @@ mod tests {
         assert_eq!(trailers["x-sum"], "7");
         assert!(!trailers.contains_key("host"));
         assert_eq!(rest, b"rest");
+    }
+
+    #[test]
+    fn knows_what_no_trailer_may_say() {
+        assert!(FORBIDDEN.is_sorted());
+        for name in
+            ["content-length", "host", "x-forwarded-for", "x_forwarded_for", "content_length"]
+        {
+            assert!(is_forbidden(&HeaderName::from_static(name)), "{name}");
+        }
+        for name in ["grpc-status", "grpc-message", "x-sum", "etag", "digest", "server-timing"] {
+            assert!(!is_forbidden(&HeaderName::from_static(name)), "{name}");
+        }
     }
 
     #[test]

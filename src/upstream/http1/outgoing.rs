@@ -8,6 +8,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::Body;
 
+use super::chunked::is_forbidden;
 use super::{Connection, Error};
 
 /// Most bytes of small frames that are gathered into one write.
@@ -187,7 +188,8 @@ where
         }
         if self.is_chunked {
             self.buffer.extend_from_slice(b"0\r\n");
-            for (name, value) in trailers.into_iter().flatten() {
+            let trailers = trailers.into_iter().flatten();
+            for (name, value) in trailers.filter(|(name, _)| !is_forbidden(name)) {
                 self.buffer.extend_from_slice(name.as_ref());
                 self.buffer.extend_from_slice(b": ");
                 self.buffer.extend_from_slice(value.as_bytes());

@@ -1,0 +1,8 @@
+//! Hostile clients over HTTP/2, with frames written by hand.
+
+mod cases;
+mod client;
+mod floods;
+mod frames;
+mod headers;
+pub mod run;
