@@ -14,7 +14,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, Method};
 use weir::api::{BackendPool, Objects};
 use weir::metrics::Metrics;
-use weir::model::{Hostname, Model, PathPattern, PoolName, Route, RouteId, RouteMatch};
+use weir::model::{Hostname, Model, Origin, PathPattern, PoolName, Route, RouteId, RouteMatch};
 use weir::table::{RequestHead, Table};
 use weir::translate::{Options, translate};
 use weir::upstream::{Millis, Pools};
@@ -33,7 +33,7 @@ fn table(routes: Vec<Route>, name: &PoolName) -> Table {
     let pools = translate(&objects, Options::default()).model.pools;
     let model = Model {
         pools,
-        routes: BTreeMap::from([(name.clone(), routes.into())]),
+        routes: BTreeMap::from([(Origin::pool(name), routes.into())]),
         certificates: BTreeMap::new(),
     };
     let metrics = Metrics::new(1);
@@ -45,12 +45,14 @@ fn route(pool: &PoolName, position: u32, host: &str, prefix: &str) -> Route {
     Route {
         id: RouteId {
             created: 0,
-            object: pool.clone(),
+            object: Origin::pool(pool),
             position,
             // One name for all: the benchmark is about lookups, not about counters.
             name: "all".into(),
         },
         hostnames: vec![Hostname::parse(host).unwrap()],
+        is_one_label: false,
+        is_fallback: false,
         matches: vec![RouteMatch {
             path: PathPattern::Prefix(prefix.into()),
             method: None,

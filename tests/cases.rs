@@ -32,8 +32,8 @@ use weir::model::Model;
 use weir::translate::{Options, Translator, translate};
 
 /// Folders of this suite; the others belong to other suites.
-const TOPICS: [&str; 7] =
-    ["backendpool", "endpoints", "grants", "invalid", "locality", "precedence", "tls"];
+const TOPICS: [&str; 8] =
+    ["backendpool", "endpoints", "grants", "ingress", "invalid", "locality", "precedence", "tls"];
 
 /// Objects that have nothing to do with any case.
 const UNRELATED: &str = include_str!("cases/unrelated.yaml");
@@ -87,7 +87,8 @@ fn case(topic: &str, input: &Path, schema: &PoolSchema) -> Result<(), Failed> {
         return Err("the first line must say `# why: `".into());
     }
     let directives: Vec<_> = lines.take_while(|line| line.starts_with("# ")).collect();
-    let options = Options { standalone: directives.contains(&"# standalone") };
+    let options =
+        Options { standalone: directives.contains(&"# standalone"), ..Options::default() };
     let changes = objects::changes(&text, schema, topic == "invalid")?;
     let mut all = Objects::default();
     for change in &changes {
@@ -95,19 +96,19 @@ fn case(topic: &str, input: &Path, schema: &PoolSchema) -> Result<(), Failed> {
             return Err(format!("{} {} is there twice", change.kind, change.key).into());
         }
     }
-    let whole = translate(&all, options);
+    let whole = translate(&all, options.clone());
     let everything = directives.contains(&"# show: defaults");
     let model = render::model(&whole.model, everything);
-    let status = render::status(&whole.updates, &whole.secrets);
+    let status = render::status(&whole.updates, &whole.ingresses, &whole.secrets);
     compare(&beside(input, ".model.yaml"), &model)?;
     compare(&beside(input, ".status.yaml"), &status)?;
     for seed in 0..8 {
-        shuffled(&changes, options, schema, seed, (&model, &status, everything))?;
+        shuffled(&changes, &options, schema, seed, (&model, &status, everything))?;
     }
     let requests = beside(input, ".requests.yaml");
     if requests.exists() {
         requests::check(&fs::read_to_string(requests)?, &whole.model)?;
-    } else if topic == "precedence" {
+    } else if ["ingress", "precedence"].contains(&topic) {
         return Err("a case of precedence needs .requests.yaml".into());
     }
     Ok(())
@@ -130,7 +131,7 @@ fn compare(path: &Path, found: &str) -> Result<(), Failed> {
 /// and coming again changes nothing.
 fn shuffled(
     changes: &[Change],
-    options: Options,
+    options: &Options,
     schema: &PoolSchema,
     seed: u64,
     (model, status, everything): (&str, &str, bool),
@@ -140,7 +141,7 @@ fn shuffled(
     arriving.extend(objects::changes(UNRELATED, schema, false)?);
     random.shuffle(&mut arriving);
     let mut objects = Objects::default();
-    let mut translator = Translator::new(options);
+    let mut translator = Translator::new(options.clone());
     let mut rest = arriving.as_slice();
     while !rest.is_empty() {
         let (batch, later) = rest.split_at(random.usize(1..=rest.len()));
@@ -156,9 +157,11 @@ fn shuffled(
         .into_iter()
         .filter(|update| update.pool.namespace != UNRELATED_NAMESPACE)
         .collect();
+    let mut ingresses = translator.ingress_updates();
+    ingresses.retain(|update| update.ingress.namespace != UNRELATED_NAMESPACE);
     let mut secrets = translator.secrets();
     secrets.retain(|key| key.namespace != UNRELATED_NAMESPACE);
-    if found != model || render::status(&updates, &secrets) != status {
+    if found != model || render::status(&updates, &ingresses, &secrets) != status {
         return Err(format!("order {seed} gives another result:\n{found}").into());
     }
     let again = translator.apply(&objects, &arriving);

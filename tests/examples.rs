@@ -52,10 +52,16 @@ fn examples_are_accepted_together() {
             assert!(all.apply(change), "{} repeats an object", path.display());
         }
     }
-    let translation = translate(&all, Options { standalone: true });
-    assert_eq!(translation.model.pools.len(), all.backend_pools.len());
+    let translation = translate(&all, Options { standalone: true, ..Options::default() });
+    assert!(!translation.ingresses.is_empty(), "there is an Ingress");
+    for update in &translation.ingresses {
+        assert_eq!(update.problems, [], "{}", update.ingress);
+    }
+    assert_eq!(translation.updates.len(), all.backend_pools.len());
     for update in &translation.updates {
-        for kind in [ConditionType::Accepted, ConditionType::ResolvedRefs] {
+        for kind in
+            [ConditionType::Accepted, ConditionType::ResolvedRefs, ConditionType::Programmed]
+        {
             let condition = update.conditions.iter().find(|condition| condition.kind == kind);
             let condition = condition.unwrap_or_else(|| panic!("{}: no {kind:?}", update.pool));
             assert!(condition.status, "{}: {}", update.pool, condition.message);

@@ -52,7 +52,7 @@ fn case(name: String, schema: &PoolSchema) -> Case {
     let text = fs::read_to_string(path).expect("the case can be read");
     let first = text.lines().next().unwrap_or_default();
     assert!(first.starts_with("# why: "), "{name}: the first line says why");
-    let options = Options { standalone: first.contains("standalone") };
+    let options = Options { standalone: first.contains("standalone"), ..Options::default() };
     let documents = read(text.as_bytes(), Format::Yaml, schema)
         .unwrap_or_else(|error| panic!("{name}: {error}"));
     let changes = documents
@@ -89,11 +89,11 @@ fn yaml(value: &Value) -> String {
 fn model(translation: &Translation) -> String {
     let model = &translation.model;
     let pools: BTreeMap<_, _> = model.pools.iter().map(|(n, p)| (n.as_str(), &**p)).collect();
-    let routes: BTreeMap<_, _> = model.routes.iter().map(|(n, r)| (n.as_str(), &**r)).collect();
+    let routes: BTreeMap<_, _> = model.routes.iter().map(|(n, r)| (n.to_string(), &**r)).collect();
     let certificates: BTreeMap<_, Vec<_>> = model
         .certificates
         .iter()
-        .map(|(name, all)| (name.as_str(), all.iter().map(|one| &one.origin).collect()))
+        .map(|(name, all)| (name.to_string(), all.iter().map(|one| &one.origin).collect()))
         .collect();
     yaml(&json!({ "pools": pools, "routes": routes, "certificates": certificates }))
 }
@@ -123,12 +123,12 @@ fn no_kept_file_is_without_its_input() {
 #[test]
 fn order_means_nothing() {
     for case in cases() {
-        let whole = translate(&gather(case.changes.clone()), case.options);
+        let whole = translate(&gather(case.changes.clone()), case.options.clone());
         let mut shuffled = case.changes;
         let mut random = fastrand::Rng::with_seed(7);
         for _ in 0..5 {
             random.shuffle(&mut shuffled);
-            let mut translator = Translator::new(case.options);
+            let mut translator = Translator::new(case.options.clone());
             let mut objects = Objects::default();
             translator.restart(&objects);
             for change in &shuffled {

@@ -75,6 +75,7 @@ fn count_control(metrics: &Metrics) {
     control.source_relisted("BackendPool");
     control.source_error("Service");
     control.set_objects("BackendPool", 2, 1);
+    control.set_ingress_problems(["RouteConflict"].into_iter());
     control.set_pending_changes(4);
     let at = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     control.reconciled(ReconcileResult::Published, Duration::from_millis(5), at);
@@ -154,6 +155,7 @@ fn values_are_what_was_counted() {
     assert_series(&metrics, "weir_reconcile_last_success_timestamp_seconds", 1.8e9);
     assert_series(&metrics, "weir_source_disconnects_total", 1.0);
     assert_series(&metrics, "weir_reconcile_objects{kind=\"BackendPool\",accepted=\"false\"}", 1.0);
+    assert_series(&metrics, "weir_reconcile_ingress_problems{reason=\"RouteConflict\"}", 1.0);
     let bucket = "weir_downstream_request_seconds_bucket{pool=\"shop/shop\",route=\"0\",le=";
     assert_series(&metrics, &format!("{bucket}\"0.0025\"}}"), 0.0);
     assert_series(&metrics, &format!("{bucket}\"0.005\"}}"), 3.0);

@@ -11,8 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 use super::{ExplainError, ExplainQuery, Options, Readiness, explain, run};
 use crate::metrics::{MethodLabel, Metrics, RequestSample, RouteLabels};
 use crate::model::{
-    Backend, Certificate, Endpoint, Hostname, Model, PathPattern, Pool, PoolName, PrivateKey,
-    Route, RouteId, RouteMatch,
+    Backend, Certificate, Endpoint, Hostname, Model, Origin, PathPattern, Pool, PoolName,
+    PrivateKey, Route, RouteId, RouteMatch,
 };
 use crate::pool_support;
 use crate::table::{Table, TableHandle};
@@ -39,11 +39,13 @@ fn route(pool: &str, position: u32, host: Option<&str>, path: &str) -> Route {
     Route {
         id: RouteId {
             created: 1,
-            object: PoolName::new("shop", pool),
+            object: Origin::pool(&PoolName::new("shop", pool)),
             position,
             name: position.to_string().into(),
         },
         hostnames: host.iter().map(|host| Hostname::parse(host).unwrap()).collect(),
+        is_one_label: false,
+        is_fallback: false,
         matches: vec![RouteMatch {
             path: PathPattern::Prefix(path.into()),
             method: None,
@@ -55,6 +57,10 @@ fn route(pool: &str, position: u32, host: Option<&str>, path: &str) -> Route {
         backend_request_timeout: None,
         pool: PoolName::new("shop", pool),
     }
+}
+
+fn origin(name: &str) -> Origin {
+    Origin::pool(&PoolName::new("shop", name))
 }
 
 struct Rig {
@@ -77,8 +83,8 @@ async fn rig_with(change: impl Fn(&mut Pool)) -> Rig {
     }
     let host = Some("shop.example.com");
     let routes = [route("shop", 0, host, "/"), route("shop", 1, host, HOSTILE)];
-    model.routes.insert(PoolName::new("shop", "shop"), routes.into());
-    model.routes.insert(PoolName::new("shop", "cart"), [route("cart", 0, host, "/cart")].into());
+    model.routes.insert(origin("shop"), routes.into());
+    model.routes.insert(origin("cart"), [route("cart", 0, host, "/cart")].into());
     let certificate = Certificate {
         origin: "shop/tls".into(),
         names: vec![Hostname::parse("*.example.com").unwrap()],
@@ -87,7 +93,7 @@ async fn rig_with(change: impl Fn(&mut Pool)) -> Rig {
         chain_pem: "CHAIN-PEM".into(),
         key: PrivateKey::new("KEY-PEM"),
     };
-    model.certificates.insert(PoolName::new("shop", "shop"), [certificate].into());
+    model.certificates.insert(origin("shop"), [certificate].into());
     let metrics = Metrics::new(1);
     let (pools, _) = Pools::new(crate::upstream::Options::default(), Arc::clone(&metrics));
     let table = TableHandle::new(Table::build(&model, &pools, &metrics, Millis(1)));
@@ -265,7 +271,7 @@ async fn explain_says_which_route_won_and_why_the_others_lost() {
         assert!(text.contains(part), "{part} in:\n{text}");
     }
     let json = rig.json(&format!("{target}&format=json")).await;
-    assert_eq!(json["route"]["object"], "shop/cart");
+    assert_eq!(json["route"]["object"], "BackendPool shop/cart");
     assert_eq!(json["routes"]["candidates"].as_array().unwrap().len(), 3);
     let (_, _, text) = rig.ask("GET", "/api/v1/explain?url=http://other.example.com/").await;
     assert!(text.contains("=> 404 no_host"), "{text}");

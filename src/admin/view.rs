@@ -199,8 +199,7 @@ fn server_errors(totals: &EndpointTotals) -> u64 {
 
 impl RouteView {
     pub(super) fn of(route: &model::Route, metrics: &Metrics) -> Self {
-        let labels =
-            RouteLabels { pool: route.pool.as_str().into(), route: Arc::clone(&route.id.name) };
+        let labels = RouteLabels { pool: route.pool.as_str().into(), route: route.id.label() };
         let stats = metrics.known_route(&labels);
         let totals = stats.as_ref().map(|stats| stats.totals()).unwrap_or_default();
         let durations = stats.map(|stats| stats.durations()).unwrap_or_default();

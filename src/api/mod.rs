@@ -14,8 +14,9 @@ pub mod validate;
 pub use backend_pool::BackendPool;
 pub use crds::{backend_pool_crd, crds_yaml};
 pub use duration::{DurationString, InvalidDuration};
-pub use objects::{Change, InvalidObject, Kind, Object, ObjectKey, Objects};
+pub use objects::{Change, DnsRecord, InvalidObject, Kind, Object, ObjectKey, ObjectRef, Objects};
 pub use reference_grant::{GrantFrom, GrantTo, ReferenceGrant, ReferenceGrantSpec};
 pub use updates::{
-    ConditionReason, ConditionType, EventKind, EventNote, StatusUpdate, UpdatedCondition,
+    ConditionReason, ConditionType, EventKind, EventNote, IngressProblem, IngressUpdate,
+    StatusUpdate, UpdatedCondition,
 };

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Node, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use serde::{Deserialize, Serialize};
 
 use super::{BackendPool, ReferenceGrant};
@@ -36,13 +38,41 @@ impl fmt::Display for ObjectKey {
     }
 }
 
+/// ObjectRef names an object of any kind.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectRef {
+    /// Kind.
+    pub kind: Kind,
+    /// Namespace and name.
+    pub key: ObjectKey,
+}
+
+impl ObjectRef {
+    /// Makes a reference.
+    pub fn new(kind: Kind, key: ObjectKey) -> Self {
+        Self { kind, key }
+    }
+}
+
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.key)
+    }
+}
+
 /// Kind is a kind of object that Weir reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Kind {
     /// weir.dev/v1alpha1 BackendPool.
     BackendPool,
+    /// The addresses of a name; no kind of the API server's.
+    DnsRecord,
     /// discovery.k8s.io/v1 EndpointSlice.
     EndpointSlice,
+    /// networking.k8s.io/v1 Ingress.
+    Ingress,
+    /// networking.k8s.io/v1 IngressClass.
+    IngressClass,
     /// v1 Node.
     Node,
     /// gateway.networking.k8s.io/v1beta1 ReferenceGrant.
@@ -54,11 +84,25 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Returns whether objects of the kind are in namespaces.
+    pub fn is_namespaced(self) -> bool {
+        !matches!(self, Self::DnsRecord | Self::IngressClass | Self::Node)
+    }
+
+    /// Returns the kind as people write several.
+    pub fn plural(self) -> String {
+        let ending = if self.as_str().ends_with('s') { "es" } else { "s" };
+        format!("{}{ending}", self.as_str())
+    }
+
     /// Returns the kind as manifests write it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::BackendPool => "BackendPool",
+            Self::DnsRecord => "DnsRecord",
             Self::EndpointSlice => "EndpointSlice",
+            Self::Ingress => "Ingress",
+            Self::IngressClass => "IngressClass",
             Self::Node => "Node",
             Self::ReferenceGrant => "ReferenceGrant",
             Self::Secret => "Secret",
@@ -78,8 +122,14 @@ impl fmt::Display for Kind {
 pub enum Object {
     /// A pool.
     BackendPool(Arc<BackendPool>),
+    /// Addresses of a name.
+    DnsRecord(Arc<DnsRecord>),
     /// Endpoints of a Service.
     EndpointSlice(Arc<EndpointSlice>),
+    /// Routes to Services.
+    Ingress(Arc<Ingress>),
+    /// Whose the Ingresses of a class are.
+    IngressClass(Arc<IngressClass>),
     /// A node, for its zone and region.
     Node(Arc<Node>),
     /// Leave to refer across namespaces.
@@ -101,6 +151,15 @@ pub struct InvalidObject {
     pub message: String,
 }
 
+/// DnsRecord is what a name leads to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DnsRecord {
+    /// Addresses, in order.
+    pub addresses: Vec<IpAddr>,
+    /// Why there are none.
+    pub trouble: Option<String>,
+}
+
 /// Change is the new state of one object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
@@ -117,13 +176,19 @@ pub struct Change {
 pub struct Objects {
     /// Pools.
     pub backend_pools: BTreeMap<ObjectKey, Arc<BackendPool>>,
+    /// Addresses of names that some Service is an alias for, by name.
+    pub dns_records: BTreeMap<ObjectKey, Arc<DnsRecord>>,
     /// EndpointSlices.
     pub endpoint_slices: BTreeMap<ObjectKey, Arc<EndpointSlice>>,
+    /// Ingresses, foreign ones too.
+    pub ingresses: BTreeMap<ObjectKey, Arc<Ingress>>,
+    /// Classes of Ingresses, by name.
+    pub ingress_classes: BTreeMap<ObjectKey, Arc<IngressClass>>,
     /// Nodes, by name.
     pub nodes: BTreeMap<ObjectKey, Arc<Node>>,
     /// Grants.
     pub reference_grants: BTreeMap<ObjectKey, Arc<ReferenceGrant>>,
-    /// Secrets: those that some pool refers to, and no others.
+    /// Secrets: those that some pool or Ingress refers to, and no others.
     pub secrets: BTreeMap<ObjectKey, Arc<Secret>>,
     /// Services.
     pub services: BTreeMap<ObjectKey, Arc<Service>>,
@@ -148,7 +213,10 @@ impl Objects {
         let changed = match object {
             None => self.remove(kind, &key),
             Some(Object::BackendPool(new)) => put(&mut self.backend_pools, key, new),
+            Some(Object::DnsRecord(new)) => put(&mut self.dns_records, key, new),
             Some(Object::EndpointSlice(new)) => put(&mut self.endpoint_slices, key, new),
+            Some(Object::Ingress(new)) => put(&mut self.ingresses, key, new),
+            Some(Object::IngressClass(new)) => put(&mut self.ingress_classes, key, new),
             Some(Object::Node(new)) => put(&mut self.nodes, key, new),
             Some(Object::ReferenceGrant(new)) => put(&mut self.reference_grants, key, new),
             Some(Object::Secret(new)) => put(&mut self.secrets, key, new),
@@ -161,7 +229,10 @@ impl Objects {
     fn remove(&mut self, kind: Kind, key: &ObjectKey) -> bool {
         match kind {
             Kind::BackendPool => self.backend_pools.remove(key).is_some(),
+            Kind::DnsRecord => self.dns_records.remove(key).is_some(),
             Kind::EndpointSlice => self.endpoint_slices.remove(key).is_some(),
+            Kind::Ingress => self.ingresses.remove(key).is_some(),
+            Kind::IngressClass => self.ingress_classes.remove(key).is_some(),
             Kind::Node => self.nodes.remove(key).is_some(),
             Kind::ReferenceGrant => self.reference_grants.remove(key).is_some(),
             Kind::Secret => self.secrets.remove(key).is_some(),

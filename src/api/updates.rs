@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::ObjectKey;
 use super::backend_pool::EndpointCounts;
+use super::{ObjectKey, ObjectRef};
 
 /// StatusUpdate is what the status of one BackendPool should say. A part that is absent keeps what
 /// the object has.
@@ -68,6 +68,8 @@ pub enum ConditionReason {
     AllHealthy,
     /// A Service or its port does not exist.
     BackendNotFound,
+    /// An older pool is about the same Service.
+    Conflicted,
     /// Some of the endpoints take no traffic.
     Degraded,
     /// A Secret is missing or holds no usable certificate.
@@ -86,8 +88,12 @@ pub enum ConditionReason {
     ResolvedRefs,
     /// An older pool claims the same requests.
     RouteConflict,
+    /// A Service that a pool is about, or its port, does not exist.
+    TargetNotFound,
     /// An endpoint has an address that is never dialled.
     UnsafeAddress,
+    /// Nothing leads to what the pool is about.
+    Unused,
 }
 
 impl ConditionReason {
@@ -97,6 +103,7 @@ impl ConditionReason {
             Self::Accepted => "Accepted",
             Self::AllHealthy => "AllHealthy",
             Self::BackendNotFound => "BackendNotFound",
+            Self::Conflicted => "Conflicted",
             Self::Degraded => "Degraded",
             Self::InvalidCertificateRef => "InvalidCertificateRef",
             Self::Invalid => "Invalid",
@@ -106,23 +113,45 @@ impl ConditionReason {
             Self::RefNotPermitted => "RefNotPermitted",
             Self::ResolvedRefs => "ResolvedRefs",
             Self::RouteConflict => "RouteConflict",
+            Self::TargetNotFound => "TargetNotFound",
             Self::UnsafeAddress => "UnsafeAddress",
+            Self::Unused => "Unused",
         }
     }
 }
 
-/// EventNote is something that happened to a pool and that people should see as an Event.
+/// IngressUpdate is what is to be said of one Ingress.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct IngressUpdate {
+    /// The Ingress.
+    pub ingress: ObjectKey,
+    /// Whether it is of a class of ours: its status then says where it is served.
+    pub is_ours: bool,
+    /// What is wrong with it, in the order of its spec. An Ingress has no conditions: Events say it.
+    pub problems: Vec<IngressProblem>,
+}
+
+/// IngressProblem is one thing that is wrong with an Ingress; the rest of it is served.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct IngressProblem {
+    /// What, in one word.
+    pub reason: ConditionReason,
+    /// What, where, and what would be right.
+    pub message: String,
+}
+
+/// EventNote is something that happened to an object and that people should see as an Event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventNote {
-    /// The pool.
-    pub pool: ObjectKey,
+    /// The object.
+    pub object: ObjectRef,
     /// What happened.
     pub kind: EventKind,
     /// The details, for people.
     pub message: String,
 }
 
-/// EventKind is what can happen to a pool.
+/// EventKind is what can happen to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EventKind {
     /// Outlier detection ejected an endpoint.
@@ -137,6 +166,8 @@ pub enum EventKind {
     PanicEntered,
     /// Enough endpoints are healthy again.
     PanicLeft,
+    /// A part of an Ingress is not served.
+    Problem(ConditionReason),
 }
 
 impl EventKind {
@@ -149,11 +180,15 @@ impl EventKind {
             Self::EndpointUnhealthy => "EndpointUnhealthy",
             Self::PanicEntered => "PanicEntered",
             Self::PanicLeft => "PanicLeft",
+            Self::Problem(reason) => reason.as_str(),
         }
     }
 
     /// Returns whether the Event is of type Warning.
     pub fn is_warning(self) -> bool {
-        matches!(self, Self::EndpointEjected | Self::EndpointUnhealthy | Self::PanicEntered)
+        matches!(
+            self,
+            Self::EndpointEjected | Self::EndpointUnhealthy | Self::PanicEntered | Self::Problem(_)
+        )
     }
 }

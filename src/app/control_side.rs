@@ -7,10 +7,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::{events, follow};
-use crate::api::{EventNote, StatusUpdate};
+use crate::api::{EventNote, IngressUpdate, ObjectKey, StatusUpdate};
 use crate::config::RunArgs;
 use crate::metrics::Metrics;
-use crate::reconcile::{self, Reconciler};
+use crate::reconcile::{self, Outlets, Reconciler};
 use crate::source::file::Directory;
 use crate::source::{self, State};
 use crate::table::TableHandle;
@@ -51,7 +51,9 @@ pub(super) struct Parts {
 
 struct Told {
     updates: mpsc::Receiver<StatusUpdate>,
+    ingresses: mpsc::Receiver<IngressUpdate>,
     notes: mpsc::Receiver<EventNote>,
+    note_sender: mpsc::Sender<EventNote>,
 }
 
 /// Starts every part of the control side. None of them ends by itself.
@@ -65,19 +67,31 @@ pub(super) fn start(
     let mut tasks = JoinSet::new();
     let (batch_sender, batches) = mpsc::channel(WAITING);
     let (update_sender, updates) = mpsc::channel(WAITING);
+    let (ingress_sender, ingresses) = mpsc::channel(WAITING);
     let (note_sender, notes) = mpsc::channel(WAITING);
     let (secret_sender, secrets) = watch::channel(BTreeSet::new());
+    let (name_sender, names) = watch::channel(BTreeSet::new());
     let (state_sender, state) = watch::channel(State::default());
-    let options = translate::Options { standalone: origin.client().is_none() };
+    let options = translate::Options {
+        standalone: origin.client().is_none(),
+        ingress_class: args.ingress_class.as_str().into(),
+    };
     let reconciler =
         Reconciler::new(options, table.clone(), Arc::clone(&pools), Arc::clone(&metrics));
-    tasks.spawn(reconcile::run(reconciler, batches, update_sender, secret_sender));
+    let outlets = Outlets {
+        pools: update_sender,
+        ingresses: ingress_sender,
+        secrets: secret_sender,
+        names: name_sender,
+    };
+    tasks.spawn(source::dns::run(names, batch_sender.clone(), Arc::clone(&metrics)));
+    tasks.spawn(reconcile::run(reconciler, batches, outlets));
     tasks.spawn(upstream::upkeep::run(pools, readers.dirty));
     tasks.spawn(health::run(table.clone(), Arc::clone(&metrics), health::Options::default()));
     tasks.spawn(follow::certificates(table.clone(), tls));
     tasks.spawn(follow::readiness(state, table, readiness));
-    tasks.spawn(events::run(readers.events, note_sender));
-    let told = Told { updates, notes };
+    tasks.spawn(events::run(readers.events, note_sender.clone()));
+    let told = Told { updates, ingresses, notes, note_sender };
     match origin {
         Origin::Cluster(client) => {
             let namespace = args.watch_namespace.clone();
@@ -94,7 +108,7 @@ pub(super) fn start(
         }
         Origin::Directory(directory) => {
             tasks.spawn(source::file::run(*directory, batch_sender, state_sender, metrics));
-            tasks.spawn(status::run_standalone(told.updates, told.notes));
+            tasks.spawn(status::run_standalone(told.updates, told.ingresses, told.notes));
         }
     }
     tasks
@@ -121,11 +135,38 @@ fn write_status(
         // The election ends with the process; until then the other parts go on.
         std::future::pending::<()>().await;
     });
-    tasks.spawn(status::run_writer(
+    let writer =
+        status::run_writer(client.clone(), told.updates, leads.clone(), Arc::clone(metrics));
+    tasks.spawn(writer);
+    write_ingresses(
+        tasks,
+        args,
         client.clone(),
-        told.updates,
-        leads.clone(),
-        Arc::clone(metrics),
-    ));
+        (told.ingresses, told.note_sender),
+        &leads,
+        metrics,
+    );
     tasks.spawn(status::run_notes(client, identity, told.notes, leads, Arc::clone(metrics)));
+}
+
+/// Starts what writes the status of Ingresses, and what knows where they are served.
+fn write_ingresses(
+    tasks: &mut JoinSet<()>,
+    args: &RunArgs,
+    client: kube::Client,
+    (updates, notes): (mpsc::Receiver<IngressUpdate>, mpsc::Sender<EventNote>),
+    leads: &watch::Receiver<bool>,
+    metrics: &Arc<Metrics>,
+) {
+    let fixed: Vec<_> = args.publish_address.iter().map(|text| status::address(text)).collect();
+    let (sender, addresses) = watch::channel((!fixed.is_empty()).then_some(fixed));
+    if let (Some(service), true) = (&args.publish_service, args.publish_address.is_empty()) {
+        let key = ObjectKey::new(service.namespace.clone(), service.name.clone());
+        let followed = status::follow_published(client.clone(), key, sender);
+        tasks.spawn(followed);
+    }
+    let inlets = status::Inlets { updates, addresses, leads: leads.clone() };
+    let namespace = args.watch_namespace.clone();
+    let writer = status::run_ingresses(client, namespace, inlets, notes, Arc::clone(metrics));
+    tasks.spawn(writer);
 }

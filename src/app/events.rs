@@ -2,21 +2,26 @@
 
 use tokio::sync::mpsc;
 
-use crate::api::{EventKind, EventNote, ObjectKey};
+use crate::api::{EventKind, EventNote, Kind, ObjectKey, ObjectRef};
+use crate::model::PoolName;
 use crate::upstream::{PoolChange, PoolEvent};
 
 /// Turns events into notes until either side ends. Notes that nobody takes in time are dropped.
 pub async fn run(mut events: mpsc::Receiver<PoolEvent>, notes: mpsc::Sender<EventNote>) {
     while let Some(event) = events.recv().await {
         let (kind, message) = describe(&event.change);
-        let note = EventNote {
-            pool: ObjectKey::new(event.pool.namespace(), event.pool.name()),
-            kind,
-            message,
-        };
+        let note = EventNote { object: object_of(&event.pool), kind, message };
         if let Err(mpsc::error::TrySendError::Closed(_)) = notes.try_send(note) {
             return;
         }
+    }
+}
+
+/// Returns the object that a pool comes from.
+fn object_of(pool: &PoolName) -> ObjectRef {
+    match pool.service() {
+        Some(service) => ObjectRef::new(Kind::Service, ObjectKey::new(pool.namespace(), service)),
+        None => ObjectRef::new(Kind::BackendPool, ObjectKey::new(pool.namespace(), pool.name())),
     }
 }
 

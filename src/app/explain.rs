@@ -43,7 +43,7 @@ async fn of_manifests(args: &ExplainArgs) -> anyhow::Result<String> {
     let options = upstream::Options { surroundings, session_key: Vec::new() };
     let (pools, _readers) = Pools::new(options, Arc::clone(&metrics));
     let table = TableHandle::new(Table::default());
-    let standalone = crate::translate::Options { standalone: true };
+    let standalone = crate::translate::Options { standalone: true, ..Default::default() };
     let mut reconciler = Reconciler::new(standalone, table.clone(), pools, Arc::clone(&metrics));
     let (batch_sender, mut batches) = mpsc::channel(16);
     let (state_sender, _state) = watch::channel(State::default());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
-use super::{HeaderArg, parse_duration};
+use super::{HeaderArg, ObjectArg, parse_duration};
 
 /// Weir: a Kubernetes-native ingress controller and load balancer.
 ///
@@ -128,6 +128,21 @@ pub struct RunArgs {
     /// Watch only this namespace
     #[arg(long, env = "WEIR_WATCH_NAMESPACE", value_name = "NAMESPACE")]
     pub watch_namespace: Option<String>,
+
+    /// Class of the Ingresses that are served, where there is no IngressClass of that name; one that
+    /// is there decides by its controller, weir.dev/ingress-controller
+    #[arg(long, env = "WEIR_INGRESS_CLASS", value_name = "NAME", default_value = "weir")]
+    pub ingress_class: String,
+
+    /// Service whose addresses the status of Ingresses gets: those of its load balancer, else its
+    /// external ones, else those in the cluster
+    #[arg(long, env = "WEIR_PUBLISH_SERVICE", value_name = "NAMESPACE/NAME")]
+    pub publish_service: Option<ObjectArg>,
+
+    /// Addresses or hostnames that the status of Ingresses gets instead of those of a Service, comma
+    /// separated. With neither flag that status is not written
+    #[arg(long, env = "WEIR_PUBLISH_ADDRESS", value_name = "ADDR", value_delimiter = ',')]
+    pub publish_address: Vec<String>,
 
     /// Namespace of the lease that decides which replica writes status
     #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", default_value = "weir-system")]

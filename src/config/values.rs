@@ -52,6 +52,30 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     if text.is_empty() { Err(wrong()) } else { Ok(total) }
 }
 
+/// ObjectArg names an object in a namespace: `weir-system/weir`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectArg {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+}
+
+impl std::str::FromStr for ObjectArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('/') {
+            Some((namespace, name))
+                if !namespace.is_empty() && !name.is_empty() && !name.contains('/') =>
+            {
+                Ok(Self { namespace: namespace.to_owned(), name: name.to_owned() })
+            }
+            _ => Err("write namespace/name, for instance weir-system/weir".to_owned()),
+        }
+    }
+}
+
 /// HeaderArg is a header as curl takes it: `name: value`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderArg {

@@ -143,6 +143,9 @@ families! {
     OBJECTS Gauge "weir_reconcile_objects" ["kind", "accepted"]
         "Objects of the configuration by kind, and whether they were accepted."
 
+    INGRESS_PROBLEMS Gauge "weir_reconcile_ingress_problems" ["reason"]
+        "What is wrong with Ingresses now, by reason; each is also told by an Event."
+
     STATUS_WRITES Counter "weir_status_writes_total" ["result"]
         "Writes of status and Events, by result."
     LEADER Gauge "weir_status_leader" []

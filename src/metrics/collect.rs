@@ -212,7 +212,11 @@ fn source(metrics: &Metrics, families: &mut Vec<MetricFamily>) {
             objects.count(&[kind, "false"], refused);
         }
     }
-    families.extend([relists, errors, objects].map(Samples::finish));
+    let mut problems = Samples::new(&names::INGRESS_PROBLEMS);
+    for (reason, count) in control.ingress_problems.lock().iter() {
+        problems.count(&[reason], *count);
+    }
+    families.extend([relists, errors, objects, problems].map(Samples::finish));
     families.extend([
         Samples::one(&names::SOURCE_SYNCED, control.synced.load(Relaxed).into()),
         Samples::one(&names::SOURCE_CONNECTED, control.connected.load(Relaxed).into()),

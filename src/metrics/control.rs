@@ -16,6 +16,7 @@ pub struct Control {
     pub(super) connected: AtomicBool,
     pub(super) disconnects: Counter,
     pub(super) kinds: Mutex<BTreeMap<&'static str, KindCounts>>,
+    pub(super) ingress_problems: Mutex<BTreeMap<&'static str, u64>>,
     pub(super) reconciles: Counters<{ ReconcileResult::ALL.len() }>,
     pub(super) reconcile_durations: Latencies,
     pub(super) pending_changes: AtomicU64,
@@ -73,6 +74,15 @@ impl Control {
     /// Shows how many objects of a kind are accepted, and how many are not.
     pub fn set_objects(&self, kind: &'static str, accepted: u64, refused: u64) {
         self.kinds.lock().entry(kind).or_default().objects = Some((accepted, refused));
+    }
+
+    /// Shows what is wrong with Ingresses, by reason; a reason that is gone counts 0 from then on.
+    pub fn set_ingress_problems(&self, reasons: impl Iterator<Item = &'static str>) {
+        let mut problems = self.ingress_problems.lock();
+        problems.values_mut().for_each(|count| *count = 0);
+        for reason in reasons {
+            *problems.entry(reason).or_default() += 1;
+        }
     }
 
     /// Counts a turn of the reconcile loop that ended at `at`.

@@ -3,18 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Model, PoolName};
+use super::{Model, Origin, PoolName};
 
-/// Changed names the pools whose parts differ between two models, so that what is built from a
-/// model is built again only where it must be. Vanished pools are named too.
+/// Changed names what differs between two models, so that what is built from a model is built
+/// again only where it must be. What vanished is named too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changed {
     /// Pools that are different, new or gone.
     pub pools: BTreeSet<PoolName>,
-    /// Pools whose accepted routes are different, new or gone.
-    pub routes: BTreeSet<PoolName>,
-    /// Pools whose certificates are different, new or gone.
-    pub certificates: BTreeSet<PoolName>,
+    /// Objects whose accepted routes are different, new or gone.
+    pub routes: BTreeSet<Origin>,
+    /// Objects whose certificates are different, new or gone.
+    pub certificates: BTreeSet<Origin>,
 }
 
 impl Changed {
@@ -33,10 +33,10 @@ impl Changed {
     }
 }
 
-fn differing<T: PartialEq + ?Sized>(
-    old: &BTreeMap<PoolName, Arc<T>>,
-    new: &BTreeMap<PoolName, Arc<T>>,
-) -> BTreeSet<PoolName> {
+fn differing<N: Clone + Ord, T: PartialEq + ?Sized>(
+    old: &BTreeMap<N, Arc<T>>,
+    new: &BTreeMap<N, Arc<T>>,
+) -> BTreeSet<N> {
     let gone = old.keys().filter(|name| !new.contains_key(name));
     let other = new.iter().filter(|(name, part)| {
         old.get(name).is_none_or(|before| !Arc::ptr_eq(before, part) && before != *part)

@@ -8,6 +8,7 @@ mod changed;
 mod geo;
 mod limits;
 mod name;
+mod origin;
 pub mod path;
 mod pool;
 mod route;
@@ -17,6 +18,7 @@ pub use changed::Changed;
 pub use geo::{ClientRegions, Coordinates, RegionName};
 pub use limits::{EndpointLimits, Limits, Outlier, RateKey, RateLimit, Retry, RetryCondition};
 pub use name::{Hostname, InvalidName, PoolName};
+pub use origin::{Origin, OriginKind};
 pub use pool::{
     Algorithm, Backend, Endpoint, HashKey, HealthCheck, LocalityPreference, Persistence,
     PersistenceKind, Pool, Probe, Readiness, Region,
@@ -36,8 +38,8 @@ use std::sync::Arc;
 pub struct Model {
     /// Pools by name.
     pub pools: BTreeMap<PoolName, Arc<Pool>>,
-    /// Accepted routes of each pool.
-    pub routes: BTreeMap<PoolName, Arc<[Route]>>,
-    /// Certificates of each pool.
-    pub certificates: BTreeMap<PoolName, Arc<[Certificate]>>,
+    /// Accepted routes by the object that declares them. The pool of each is in `pools`.
+    pub routes: BTreeMap<Origin, Arc<[Route]>>,
+    /// Certificates by the object that refers to them.
+    pub certificates: BTreeMap<Origin, Arc<[Certificate]>>,
 }

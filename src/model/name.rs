@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-/// PoolName is the namespace and name of the object that a pool comes from.
+/// PoolName is the namespace and name of the object that a pool comes from: that of a BackendPool,
+/// or of a Service with a port, as in `shop/cart:80`. No object's name holds a colon.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PoolName(Arc<str>);
 
@@ -13,6 +14,11 @@ impl PoolName {
     /// Makes a name.
     pub fn new(namespace: &str, name: &str) -> Self {
         Self(format!("{namespace}/{name}").into())
+    }
+
+    /// Makes the name of the pool of a Service's port.
+    pub fn of_service(namespace: &str, service: &str, port: impl fmt::Display) -> Self {
+        Self(format!("{namespace}/{service}:{port}").into())
     }
 
     /// Returns `namespace/name`.
@@ -23,6 +29,11 @@ impl PoolName {
     /// Returns the namespace.
     pub fn namespace(&self) -> &str {
         self.0.split_once('/').map_or("", |(namespace, _)| namespace)
+    }
+
+    /// Returns the name of the Service, where the pool is that of a Service's port.
+    pub fn service(&self) -> Option<&str> {
+        self.name().split_once(':').map(|(service, _)| service)
     }
 
     /// Returns the name without the namespace.

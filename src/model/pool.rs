@@ -47,6 +47,30 @@ pub struct Pool {
     pub rate_limit: Option<RateLimit>,
 }
 
+impl Pool {
+    /// Makes a pool without backends, with what a BackendPool says that says nothing.
+    pub fn new(name: PoolName) -> Self {
+        Self {
+            name,
+            backends: Vec::new(),
+            algorithm: Algorithm::RoundRobin,
+            hash_on: Vec::new(),
+            slow_start: None,
+            locality: None,
+            persistence: None,
+            health_check: None,
+            outlier: None,
+            panic_threshold: 0,
+            retry: None,
+            connect_timeout: Duration::from_secs(2),
+            idle_timeout: Some(Duration::from_secs(300)),
+            keep_alive: Duration::from_secs(60),
+            limits: Limits { queue_timeout: Duration::from_secs(1), ..Limits::default() },
+            rate_limit: None,
+        }
+    }
+}
+
 /// Backend is a group of endpoints that share a weight.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Backend {

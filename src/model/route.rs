@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Hostname, InvalidName, PoolName};
+use super::{Hostname, InvalidName, Origin, OriginKind, PoolName};
 
 /// Route leads the requests that match it to a pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -16,6 +16,14 @@ pub struct Route {
     pub id: RouteId,
     /// Hosts; empty is any host.
     pub hostnames: Vec<Hostname>,
+    /// Whether the `*` of a host stands for exactly one label, as in an Ingress, and not for one or
+    /// more. Source: Ingress v1 IngressRule.host; Gateway API Hostname.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_one_label: bool,
+    /// Whether it takes only requests that no other route takes, as the default backend of an
+    /// Ingress does. Source: Ingress v1 IngressSpec.defaultBackend.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_fallback: bool,
     /// Conditions; one is enough.
     pub matches: Vec<RouteMatch>,
     /// From the first byte of the request to the last of the answer. Nothing is no limit.
@@ -34,11 +42,22 @@ pub struct RouteId {
     /// Creation of the object in seconds since 1970; `i64::MAX` when it has none.
     pub created: i64,
     /// The object.
-    pub object: PoolName,
+    pub object: Origin,
     /// Position in the object.
     pub position: u32,
     /// Name for logs and metrics: the declared one, or the position.
     pub name: Arc<str>,
+}
+
+impl RouteId {
+    /// Returns the name of the route for logs and metrics, unique among the routes of one pool:
+    /// its own name where the pool itself declares it, else that of the object too.
+    pub fn label(&self) -> Arc<str> {
+        match self.object.kind() {
+            OriginKind::BackendPool => Arc::clone(&self.name),
+            OriginKind::Ingress => format!("ingress/{}/{}", self.object.as_str(), self.name).into(),
+        }
+    }
 }
 
 /// RouteMatch holds when all its parts hold.

@@ -4,6 +4,19 @@ use crate::api::backend_pool::EndpointCounts;
 use crate::api::{ConditionReason, ConditionType, UpdatedCondition};
 use crate::upstream::balance::Counts;
 
+/// Adds the counts of two pools.
+pub(super) fn sum(one: Counts, other: Counts) -> Counts {
+    Counts {
+        total: one.total + other.total,
+        ready: one.ready + other.ready,
+        unhealthy: one.unhealthy + other.unhealthy,
+        ejected: one.ejected + other.ejected,
+        warming: one.warming + other.warming,
+        terminating: one.terminating + other.terminating,
+        panic: one.panic || other.panic,
+    }
+}
+
 /// Returns the counted endpoints, and the condition Healthy.
 pub(super) fn judge(counts: Counts) -> (EndpointCounts, UpdatedCondition) {
     let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);

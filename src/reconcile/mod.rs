@@ -13,4 +13,4 @@ mod run;
 mod tests;
 
 pub use gather::{Gather, LONGEST_WAIT, QUIET};
-pub use run::{Reconciler, run};
+pub use run::{News, Outlets, Reconciler, run};

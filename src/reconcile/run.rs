@@ -8,9 +8,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::{Gather, health};
-use crate::api::{Change, Kind, ObjectKey, Objects, StatusUpdate};
+use crate::api::{Change, IngressUpdate, Kind, ObjectKey, Objects, StatusUpdate};
 use crate::metrics::{CertificateExpiry, Metrics, ReconcileResult};
-use crate::model::{Changed, PoolName};
+use crate::model::Changed;
 use crate::source::Batch;
 use crate::table::TableHandle;
 use crate::translate::{Options, Translator};
@@ -30,6 +30,29 @@ pub struct Reconciler {
     is_synced: bool,
     waiting: Vec<Change>,
     told: BTreeMap<ObjectKey, StatusUpdate>,
+    told_ingresses: BTreeMap<ObjectKey, IngressUpdate>,
+}
+
+/// News is what is newly to be said.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct News {
+    /// Of pools.
+    pub pools: Vec<StatusUpdate>,
+    /// Of Ingresses: those of ours, and those that were.
+    pub ingresses: Vec<IngressUpdate>,
+}
+
+/// Outlets are where a running reconciler tells what it finds.
+#[derive(Debug)]
+pub struct Outlets {
+    /// What the status of pools should say.
+    pub pools: mpsc::Sender<StatusUpdate>,
+    /// What is to be said of Ingresses.
+    pub ingresses: mpsc::Sender<IngressUpdate>,
+    /// Which Secrets are needed.
+    pub secrets: watch::Sender<BTreeSet<ObjectKey>>,
+    /// Which names are to be resolved.
+    pub names: watch::Sender<BTreeSet<ObjectKey>>,
 }
 
 impl Reconciler {
@@ -49,6 +72,7 @@ impl Reconciler {
             is_synced: false,
             waiting: Vec::new(),
             told: BTreeMap::new(),
+            told_ingresses: BTreeMap::new(),
         }
     }
 
@@ -70,9 +94,9 @@ impl Reconciler {
         self.is_synced && (is_first || !self.waiting.is_empty())
     }
 
-    /// Translates what waits, publishes a table where it means something, and returns what the
-    /// status of pools should newly say.
-    pub fn publish(&mut self) -> Vec<StatusUpdate> {
+    /// Translates what waits, publishes a table where it means something, and returns what is newly
+    /// to be said.
+    pub fn publish(&mut self) -> News {
         let started = Instant::now();
         let changes = std::mem::take(&mut self.waiting);
         let step = self.translator.apply(&self.objects, &changes);
@@ -93,9 +117,14 @@ impl Reconciler {
         self.count_objects();
         // An object made anew has an empty status, whatever was told of the one before.
         let is_deletion = |change: &&Change| change.object.is_none();
-        let pools = changes.iter().filter(|change| change.kind == Kind::BackendPool);
-        let made_anew = pools.filter(is_deletion).map(|change| change.key.clone()).collect();
-        self.updates(step.judged, &made_anew)
+        let deleted = |kind| {
+            let those = changes.iter().filter(is_deletion).filter(move |c| c.kind == kind);
+            those.map(|change| change.key.clone()).collect()
+        };
+        News {
+            pools: self.updates(step.judged, &deleted(Kind::BackendPool)),
+            ingresses: self.ingress_updates(step.judged_ingresses, &deleted(Kind::Ingress)),
+        }
     }
 
     fn swap(&self, changed: &Changed) {
@@ -127,7 +156,10 @@ impl Reconciler {
         let refused = |kind| self.objects.invalid.keys().filter(|(k, _)| *k == kind).count() as u64;
         for (kind, count) in [
             (Kind::BackendPool, self.objects.backend_pools.len()),
+            (Kind::DnsRecord, self.objects.dns_records.len()),
             (Kind::EndpointSlice, self.objects.endpoint_slices.len()),
+            (Kind::Ingress, self.objects.ingresses.len()),
+            (Kind::IngressClass, self.objects.ingress_classes.len()),
             (Kind::Node, self.objects.nodes.len()),
             (Kind::ReferenceGrant, self.objects.reference_grants.len()),
             (Kind::Secret, self.objects.secrets.len()),
@@ -163,6 +195,42 @@ impl Reconciler {
         new
     }
 
+    /// Returns the updates of these Ingresses that say something new. Of one that was never ours
+    /// nothing is said.
+    fn ingress_updates(
+        &mut self,
+        judged: BTreeSet<ObjectKey>,
+        made_anew: &BTreeSet<ObjectKey>,
+    ) -> Vec<IngressUpdate> {
+        let mut new = Vec::new();
+        let is_any = !judged.is_empty();
+        for key in judged {
+            let before = self.told_ingresses.remove(&key);
+            let update = self.translator.ingress_update_of(&key);
+            match update {
+                Some(update) if update.is_ours => {
+                    if made_anew.contains(&key) || before.as_ref() != Some(&update) {
+                        new.push(update.clone());
+                    }
+                    self.told_ingresses.insert(key, update);
+                }
+                Some(update) => new.extend(before.map(|_| update)),
+                // Without problems, and not ours: there is nothing left to write to.
+                None => new.extend(before.map(|_| IngressUpdate {
+                    ingress: key,
+                    is_ours: false,
+                    problems: Vec::new(),
+                })),
+            }
+        }
+        if is_any {
+            let problems = self.told_ingresses.values().flat_map(|update| &update.problems);
+            let reasons = problems.map(|problem| problem.reason.as_str());
+            self.metrics.control().set_ingress_problems(reasons);
+        }
+        new
+    }
+
     /// Returns what the status of pools should newly say because of their endpoints' health.
     pub fn health_updates(&mut self) -> Vec<StatusUpdate> {
         let keys = self.told.keys().cloned().collect();
@@ -171,9 +239,12 @@ impl Reconciler {
 
     fn update_of(&self, key: &ObjectKey) -> Option<StatusUpdate> {
         let mut update = self.translator.update_of(&self.objects, key)?;
-        let name = PoolName::new(&key.namespace, &key.name);
-        if let Some(pool) = self.table.load().pool_named(&name) {
-            let (endpoints, healthy) = health::judge(pool.selection().counts());
+        let table = self.table.load();
+        let names = self.translator.pools_of(key);
+        let pools = names.iter().filter_map(|name| table.pool_named(name));
+        let counts = pools.map(|pool| pool.selection().counts()).reduce(health::sum);
+        if let Some(counts) = counts {
+            let (endpoints, healthy) = health::judge(counts);
             update.endpoints = Some(endpoints);
             update.conditions.push(healthy);
         }
@@ -182,20 +253,13 @@ impl Reconciler {
 }
 
 /// Reconciles until the source ends.
-///
-/// `updates` gets what the status of pools should say; `secrets` says which Secrets are needed.
-pub async fn run(
-    mut reconciler: Reconciler,
-    mut batches: mpsc::Receiver<Batch>,
-    updates: mpsc::Sender<StatusUpdate>,
-    secrets: watch::Sender<BTreeSet<ObjectKey>>,
-) {
+pub async fn run(mut reconciler: Reconciler, mut batches: mpsc::Receiver<Batch>, outlets: Outlets) {
     let mut gather = Gather::default();
     let mut health = tokio::time::interval(HEALTH_INTERVAL);
     health.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let due = gather.due();
-        let new = tokio::select! {
+        let news = tokio::select! {
             batch = batches.recv() => {
                 let Some(batch) = batch else { return };
                 if reconciler.take(batch) {
@@ -206,23 +270,39 @@ pub async fn run(
             () = until(due), if due.is_some() => {
                 gather.clear();
                 let is_first = !reconciler.has_published();
-                let new = reconciler.publish();
-                let wanted = reconciler.translator.secrets();
-                secrets.send_if_modified(|before| {
-                    let is_new = is_first || *before != wanted;
-                    *before = wanted;
-                    is_new
-                });
-                new
+                let news = reconciler.publish();
+                tell(&outlets.secrets, reconciler.translator.secrets(), is_first);
+                tell(&outlets.names, reconciler.translator.names(), false);
+                news
             }
-            _ = health.tick() => reconciler.health_updates(),
+            _ = health.tick() => News { pools: reconciler.health_updates(), ..News::default() },
         };
-        for update in new {
-            if updates.send(update).await.is_err() {
-                return;
-            }
+        if outlets.tell(news).await.is_none() {
+            return;
         }
     }
+}
+
+impl Outlets {
+    /// Tells news; returns nothing where nobody listens any more.
+    async fn tell(&self, news: News) -> Option<()> {
+        for update in news.pools {
+            self.pools.send(update).await.ok()?;
+        }
+        for update in news.ingresses {
+            self.ingresses.send(update).await.ok()?;
+        }
+        Some(())
+    }
+}
+
+/// Says what is wanted where it is other than before, and the first time in any case.
+fn tell<T: PartialEq>(outlet: &watch::Sender<T>, wanted: T, is_first: bool) {
+    outlet.send_if_modified(|before| {
+        let is_new = is_first || *before != wanted;
+        *before = wanted;
+        is_new
+    });
 }
 
 fn gone(pool: ObjectKey) -> StatusUpdate {

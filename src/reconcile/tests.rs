@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::Reconciler;
+use super::{News, Reconciler};
 use crate::api::{BackendPool, Change, Kind, Object, ObjectKey};
 use crate::metrics::Metrics;
 use crate::source::Batch;
@@ -44,7 +44,7 @@ fn nothing_is_published_before_everything_was_told() {
     assert!(!reconciler.take(batch(&[change("p", 80)], false)));
     assert!(reconciler.take(batch(&[], true)));
     let updates = reconciler.publish();
-    assert_eq!(updates.len(), 1);
+    assert_eq!(updates.pools.len(), 1);
     assert_eq!(table.load().generation(), 1);
 }
 
@@ -55,7 +55,7 @@ fn a_change_without_meaning_publishes_nothing() {
     reconciler.publish();
     assert!(!reconciler.take(batch(&[change("p", 80)], true)), "the object is the same");
     assert!(reconciler.take(batch(&[change("p", 81), change("p", 80)], true)));
-    assert!(reconciler.publish().is_empty(), "back where it was");
+    assert_eq!(reconciler.publish(), News::default(), "back where it was");
     assert_eq!(table.load().generation(), 1);
     reconciler.take(batch(&[change("p", 82)], true));
     reconciler.publish();
@@ -70,7 +70,7 @@ fn a_pool_made_anew_is_told_again_and_one_that_is_gone_is_forgotten() {
     reconciler.take(batch(&[deletion("p"), change("p", 80)], true));
     assert_eq!(reconciler.publish(), first, "its status is empty again");
     reconciler.take(batch(&[deletion("p")], true));
-    let gone = reconciler.publish();
+    let gone = reconciler.publish().pools;
     assert!(matches!(gone.as_slice(), [one] if one.conditions.is_empty()), "{gone:?}");
     assert_eq!(table.load().pools().count(), 0);
 }

@@ -5,6 +5,7 @@
 //! has lost its origin keeps quiet: what was told last stays true until something else is told.
 
 mod batch;
+pub mod dns;
 pub mod file;
 pub mod kubernetes;
 

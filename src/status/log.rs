@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
-use crate::api::{ConditionType, EventNote, ObjectKey, StatusUpdate, UpdatedCondition};
+use crate::api::{
+    ConditionType, EventKind, EventNote, IngressProblem, IngressUpdate, Kind, ObjectKey, ObjectRef,
+    StatusUpdate, UpdatedCondition,
+};
 
 /// Most pools whose conditions are remembered; beyond it the memory starts anew, and conditions
 /// are logged once more.
@@ -43,14 +46,57 @@ impl Conditions {
     }
 }
 
-/// Logs updates and notes until both senders are gone.
-pub async fn run(mut updates: mpsc::Receiver<StatusUpdate>, mut notes: mpsc::Receiver<EventNote>) {
-    let mut conditions = Conditions::default();
+/// Problems remembers what was said of Ingresses, so that only news is.
+#[derive(Debug, Default)]
+pub struct Problems {
+    said: HashMap<ObjectKey, Vec<IngressProblem>>,
+}
+
+impl Problems {
+    /// Returns what is newly wrong with an Ingress, as notes.
+    pub fn news(&mut self, update: &IngressUpdate) -> Vec<EventNote> {
+        let before = if update.problems.is_empty() {
+            self.said.remove(&update.ingress)
+        } else {
+            self.said.insert(update.ingress.clone(), update.problems.clone())
+        };
+        let before = before.unwrap_or_default();
+        let new = update.problems.iter().filter(|problem| !before.contains(problem));
+        new.map(|problem| note(&update.ingress, problem)).collect()
+    }
+
+    /// Returns everything that is wrong now.
+    pub fn all(&self) -> Vec<EventNote> {
+        let all = self.said.iter();
+        all.flat_map(|(key, problems)| problems.iter().map(|problem| note(key, problem))).collect()
+    }
+}
+
+fn note(ingress: &ObjectKey, problem: &IngressProblem) -> EventNote {
+    EventNote {
+        object: ObjectRef::new(Kind::Ingress, ingress.clone()),
+        kind: EventKind::Problem(problem.reason),
+        message: problem.message.clone(),
+    }
+}
+
+/// Logs updates and notes until all senders are gone.
+pub async fn run(
+    mut updates: mpsc::Receiver<StatusUpdate>,
+    mut ingresses: mpsc::Receiver<IngressUpdate>,
+    mut notes: mpsc::Receiver<EventNote>,
+) {
+    let (mut conditions, mut problems) = (Conditions::default(), Problems::default());
     loop {
         tokio::select! {
             Some(update) = updates.recv() => {
                 for condition in conditions.news(&update) {
                     log_condition(&update.pool, &condition);
+                }
+            }
+            Some(update) = ingresses.recv() => {
+                for note in problems.news(&update) {
+                    log_note(&note);
                 }
             }
             Some(note) = notes.recv() => log_note(&note),
@@ -71,11 +117,11 @@ fn log_condition(pool: &ObjectKey, condition: &UpdatedCondition) {
 
 /// Logs a note by its weight.
 pub(super) fn log_note(note: &EventNote) {
-    let (pool, reason, message) = (&note.pool, note.kind.as_str(), &note.message);
+    let (object, reason, message) = (&note.object, note.kind.as_str(), &note.message);
     if note.kind.is_warning() {
-        warn!(%pool, reason, "{message}");
+        warn!(%object, reason, "{message}");
     } else {
-        info!(%pool, reason, "{message}");
+        info!(%object, reason, "{message}");
     }
 }
 

@@ -1,22 +1,23 @@
-//! Tells what happened to pools as Events, at a bounded rate.
+//! Tells what happened to objects as Events, at a bounded rate.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::core::v1::{ObjectReference, Service};
 use k8s_openapi::api::events::v1::{Event, EventSeries};
+use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
-use kube::{Client, Resource};
+use kube::Client;
+use kube::api::{Api, ApiResource, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams};
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
 use super::log::log_note;
-use crate::api::{BackendPool, EventKind, EventNote, ObjectKey};
+use crate::api::{BackendPool, EventKind, EventNote, Kind, ObjectRef};
 use crate::metrics::{Metrics, WriteResult};
 
 /// Time between two Events.
@@ -30,7 +31,7 @@ const REMEMBERED: usize = 1024;
 /// Longest note that the API takes, in bytes.
 const NOTE_BYTES: usize = 1024;
 
-type Key = (ObjectKey, EventKind, String);
+type Key = (ObjectRef, EventKind, String);
 
 /// Logs every note, and writes it as an Event while `leads`, until `notes` ends. `instance` names
 /// this process in the Events.
@@ -85,7 +86,7 @@ struct Written {
 impl Notes {
     /// Queues a note; returns whether there was room.
     fn take(&mut self, note: EventNote) -> bool {
-        let key = (note.pool, note.kind, note.message);
+        let key = (note.object, note.kind, note.message);
         if let Some((_, count)) = self.waiting.iter_mut().find(|(waiting, _)| *waiting == key) {
             *count = count.saturating_add(1);
             return true;
@@ -100,7 +101,7 @@ impl Notes {
     async fn write(&mut self, key: Key, count: i32) -> Result<(), kube::Error> {
         let now = Instant::now();
         self.written.retain(|_, written| now.duration_since(written.at) < SERIES);
-        let api: Api<Event> = Api::namespaced(self.client.clone(), &key.0.namespace);
+        let api: Api<Event> = Api::namespaced(self.client.clone(), &key.0.key.namespace);
         if let Some(written) = self.written.get_mut(&key) {
             let count = written.count.saturating_add(count);
             let last_observed_time = MicroTime(Timestamp::now());
@@ -124,16 +125,19 @@ impl Notes {
         Ok(())
     }
 
-    async fn event(&self, (pool, kind, message): &Key, count: i32) -> Result<Event, kube::Error> {
+    async fn event(&self, (object, kind, message): &Key, count: i32) -> Result<Event, kube::Error> {
+        let key = &object.key;
+        let resource = resource(object.kind);
         // `kubectl describe` finds Events by the uid of the object.
-        let pools: Api<BackendPool> = Api::namespaced(self.client.clone(), &pool.namespace);
-        let uid = pools.get_metadata(&pool.name).await?.metadata.uid;
+        let objects: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), &key.namespace, &resource);
+        let uid = objects.get_metadata(&key.name).await?.metadata.uid;
         let now = Timestamp::now();
         let end = message.floor_char_boundary(NOTE_BYTES);
         Ok(Event {
             metadata: ObjectMeta {
-                namespace: Some(pool.namespace.clone()),
-                name: Some(format!("{}.{:x}", pool.name, now.as_nanosecond())),
+                namespace: Some(key.namespace.clone()),
+                name: Some(format!("{}.{:x}", key.name, now.as_nanosecond())),
                 ..ObjectMeta::default()
             },
             action: Some(action(*kind).to_owned()),
@@ -141,20 +145,30 @@ impl Notes {
             note: message.get(..end).map(str::to_owned),
             reason: Some(kind.as_str().to_owned()),
             regarding: Some(ObjectReference {
-                api_version: Some(BackendPool::api_version(&()).into_owned()),
-                kind: Some(BackendPool::kind(&()).into_owned()),
-                name: Some(pool.name.clone()),
-                namespace: Some(pool.namespace.clone()),
+                api_version: Some(resource.api_version),
+                kind: Some(resource.kind),
+                name: Some(key.name.clone()),
+                namespace: Some(key.namespace.clone()),
                 uid,
                 ..ObjectReference::default()
             }),
             reporting_controller: Some("weir.dev/weir".to_owned()),
             reporting_instance: Some(self.instance.clone()),
             // It happened more than once while it waited.
-            series: (count > 1).then(|| EventSeries { count, last_observed_time: MicroTime(now) }),
+            series: (count > 1)
+                .then_some(EventSeries { count, last_observed_time: MicroTime(now) }),
             type_: Some(if kind.is_warning() { "Warning" } else { "Normal" }.to_owned()),
             ..Event::default()
         })
+    }
+}
+
+/// Returns how the API server calls a kind that things happen to.
+fn resource(kind: Kind) -> ApiResource {
+    match kind {
+        Kind::Ingress => ApiResource::erase::<Ingress>(&()),
+        Kind::Service => ApiResource::erase::<Service>(&()),
+        _ => ApiResource::erase::<BackendPool>(&()),
     }
 }
 
@@ -163,5 +177,6 @@ fn action(kind: EventKind) -> &'static str {
         EventKind::EndpointEjected | EventKind::EndpointReturned => "OutlierDetection",
         EventKind::EndpointHealthy | EventKind::EndpointUnhealthy => "HealthCheck",
         EventKind::PanicEntered | EventKind::PanicLeft => "Balancing",
+        EventKind::Problem(_) => "Routing",
     }
 }

@@ -24,6 +24,11 @@ fn without_port(host: &str) -> &str {
     host.split_once(':').map_or(host, |(name, _)| name)
 }
 
+/// Returns the suffix that a wildcard for exactly one label could have: `.b.c` of `a.b.c`.
+pub(super) fn one_label_suffix(host: &str) -> Option<&str> {
+    host.find('.').filter(|at| *at > 0).and_then(|at| host.get(at..))
+}
+
 /// Yields the suffixes of a host that a wildcard could have, longest first: `.b.c` and `.c` of
 /// `a.b.c`.
 pub(super) fn wildcard_suffixes(host: &str) -> impl Iterator<Item = &str> {
@@ -58,5 +63,12 @@ mod tests {
         assert_eq!(wildcard_suffixes("a.b.c").collect::<Vec<_>>(), [".b.c", ".c"]);
         assert_eq!(wildcard_suffixes(".b.c").collect::<Vec<_>>(), [".c"]);
         assert_eq!(wildcard_suffixes("localhost").count(), 0);
+    }
+
+    #[test]
+    fn one_label_is_neither_none_nor_two() {
+        assert_eq!(one_label_suffix("a.b.c"), Some(".b.c"));
+        assert_eq!(one_label_suffix(".b.c"), None);
+        assert_eq!(one_label_suffix("localhost"), None);
     }
 }

@@ -1,6 +1,6 @@
 //! The router against a naive oracle, and tables that follow one another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use http::{HeaderMap, Method};
@@ -10,7 +10,7 @@ use super::host::canonical_host;
 use super::{NoRoute, RequestHead, RouteTrace, Table, Verdict, path};
 use crate::metrics::Metrics;
 use crate::model::{
-    Changed, HeaderName, Hostname, Model, PathPattern, Pattern, PoolName, Route, RouteId,
+    Changed, HeaderName, Hostname, Model, Origin, PathPattern, Pattern, PoolName, Route, RouteId,
     RouteMatch, ValueMatch, ValuePattern,
 };
 use crate::upstream::{Millis, Pools};
@@ -51,28 +51,31 @@ fn prefix(path: &str) -> RouteMatch {
 }
 
 fn route(pool: &str, created: i64, hostnames: &[&str], matches: Vec<RouteMatch>) -> Route {
-    let object = PoolName::new("test", pool);
+    let pool = PoolName::new("test", pool);
     Route {
-        id: RouteId { created, object: object.clone(), position: 0, name: "0".into() },
+        id: RouteId { created, object: Origin::pool(&pool), position: 0, name: "0".into() },
         hostnames: hostnames.iter().map(|name| Hostname::parse(name).unwrap()).collect(),
+        is_one_label: false,
+        is_fallback: false,
         matches,
         request_timeout: None,
         backend_request_timeout: None,
-        pool: object,
+        pool,
     }
 }
 
 fn model(routes: Vec<Route>) -> Model {
-    let mut by_pool: BTreeMap<PoolName, Vec<Route>> = BTreeMap::new();
+    let mut by_object: BTreeMap<Origin, Vec<Route>> = BTreeMap::new();
+    let pools: BTreeSet<PoolName> = routes.iter().map(|route| route.pool.clone()).collect();
     for mut route in routes {
-        let routes = by_pool.entry(route.pool.clone()).or_default();
+        let routes = by_object.entry(route.id.object.clone()).or_default();
         route.id.position = u32::try_from(routes.len()).unwrap();
         route.id.name = route.id.position.to_string().into();
         routes.push(route);
     }
     Model {
-        pools: by_pool.keys().map(|name| (name.clone(), empty_pool(name))).collect(),
-        routes: by_pool.into_iter().map(|(name, routes)| (name, routes.into())).collect(),
+        pools: pools.iter().map(|name| (name.clone(), empty_pool(name))).collect(),
+        routes: by_object.into_iter().map(|(name, routes)| (name, routes.into())).collect(),
         certificates: BTreeMap::new(),
     }
 }
@@ -98,18 +101,19 @@ fn found(table: &Table, request: &Request) -> Result<RouteId, NoRoute> {
 /// Source: Gateway API HTTPRouteRule.matches.
 fn oracle(model: &Model, request: &Request) -> Result<RouteId, NoRoute> {
     let host = canonical_host(&request.host);
-    let mut best: Option<(usize, &RouteMatch, &Route)> = None;
+    let mut best: Option<((bool, usize), &RouteMatch, &Route)> = None;
     let mut is_known = false;
     for route in model.routes.values().flat_map(|routes| routes.iter()) {
         let levels = route.hostnames.iter().filter_map(|name| match name.wildcard_suffix() {
             Some(suffix) if host.len() > suffix.len() && host.ends_with(suffix) => {
-                Some(suffix.len())
+                let is_one = host.strip_suffix(suffix).is_some_and(|label| !label.contains('.'));
+                if route.is_one_label { is_one.then_some(900) } else { Some(suffix.len()) }
             }
             None if name.as_str() == host => Some(1_000),
             _ => None,
         });
         let level = if route.hostnames.is_empty() { Some(0) } else { levels.max() };
-        let Some(level) = level else { continue };
+        let Some(level) = level.map(|level| (!route.is_fallback, level)) else { continue };
         is_known = true;
         for wanted in route.matches.iter().filter(|wanted| holds(wanted, request)) {
             let is_better = best.is_none_or(|(best_level, best_match, best_route)| {
@@ -192,16 +196,20 @@ fn a_match() -> impl Strategy<Value = RouteMatch> {
 fn some_routes() -> impl Strategy<Value = Vec<Route>> {
     let hosts = prop::collection::vec(prop::sample::select(HOSTS), 0..3);
     let matches = prop::collection::vec(a_match(), 1..4);
-    let route = ("[a-d]", 0..3_i64, hosts, matches)
-        .prop_map(|(pool, created, hosts, matches)| route(&pool, created, &hosts, matches));
-    prop::collection::vec(route, 0..12).prop_map(|mut routes| {
-        // One object has one time of creation.
-        for route in &mut routes {
-            route.id.created = i64::try_from(route.pool.as_str().len()).unwrap()
-                + i64::from(route.pool.name().as_bytes()[0] % 2);
-        }
-        routes
-    })
+    let route = ("[a-d]", "[a-d]", any::<[bool; 3]>(), hosts, matches).prop_map(
+        |(object, pool, [is_ingress, is_one_label, is_fallback], hosts, matches)| {
+            // One object has one time of creation.
+            let age = i64::from(object.as_bytes()[0] % 2);
+            let mut route = route(&object, age, &hosts, matches);
+            if is_ingress {
+                route.id.object = Origin::ingress("test", &object);
+                route.pool = PoolName::new("test", &pool);
+                (route.is_one_label, route.is_fallback) = (is_one_label, is_fallback);
+            }
+            route
+        },
+    );
+    prop::collection::vec(route, 0..12)
 }
 
 fn request() -> impl Strategy<Value = Request> {
@@ -285,7 +293,9 @@ proptest! {
                 prop_assert_eq!(route.map(|r| r.id.clone()), oracle(&after, request));
                 if let Ok(route) = route {
                     let pool = table.pool(route).unwrap();
-                    prop_assert_eq!(&pool.model.name, &route.id.object);
+                    let declared = after.routes.values().flat_map(|routes| routes.iter());
+                    let declared = declared.filter(|other| other.id == route.id);
+                    prop_assert!(declared.into_iter().all(|r| r.pool == pool.model.name));
                 }
             }
             prop_assert!(table.pools().map(|p| &p.model.name).eq(after.pools.keys()));
@@ -343,11 +353,11 @@ fn a_trace_says_why_each_candidate_lost() {
     assert_eq!(
         verdicts,
         [
-            "shop.example.com test/a#2: the path does not match",
-            "shop.example.com test/a#1: the method is another",
-            "shop.example.com test/a#0: the header x-plan does not match",
-            "shop.example.com test/a#3: takes the request",
-            "*.example.com test/b#0: matches, but another comes first",
+            "shop.example.com BackendPool test/a#2: the path does not match",
+            "shop.example.com BackendPool test/a#1: the method is another",
+            "shop.example.com BackendPool test/a#0: the header x-plan does not match",
+            "shop.example.com BackendPool test/a#3: takes the request",
+            "*.example.com BackendPool test/b#0: matches, but another comes first",
         ]
     );
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::router::Router;
 use super::{NoRoute, RequestHead, Route, RouteTrace};
 use crate::metrics::{Metrics, RouteLabels};
-use crate::model::{self, Certificate, Changed, Model, PoolName};
+use crate::model::{self, Certificate, Changed, Model, Origin, PoolName};
 use crate::upstream::{Millis, Pool, Pools};
 
 /// Table is everything that a request needs, at one moment. It never changes.
@@ -18,7 +18,9 @@ pub struct Table {
     pools: Vec<Option<Arc<Pool>>>,
     places: Arc<BTreeMap<PoolName, usize>>,
     /// What the router was made of, to find the hosts of routes that go away.
-    declared: Arc<BTreeMap<PoolName, Arc<[model::Route]>>>,
+    declared: Arc<BTreeMap<Origin, Arc<[model::Route]>>>,
+    /// The objects whose routes lead to a pool, but for the pool's own.
+    users: Arc<BTreeMap<PoolName, Arc<BTreeSet<Origin>>>>,
     certificates: Arc<[Certificate]>,
 }
 
@@ -43,17 +45,17 @@ impl Table {
         let mut next = self.clone();
         next.generation += 1;
         // A route knows its pool by place: where a pool comes or goes, its routes are made anew.
-        let mut routes: BTreeSet<&PoolName> = changed.routes.iter().collect();
+        let mut routes: BTreeSet<Origin> = changed.routes.clone();
         for name in &changed.pools {
             match model.pools.get(name) {
                 Some(pool) => {
                     if next.put(name, pools.bind(pool, now)) {
-                        routes.insert(name);
+                        next.add_users(name, &mut routes);
                     }
                 }
                 None => {
                     next.remove(name);
-                    routes.insert(name);
+                    next.add_users(name, &mut routes);
                 }
             }
         }
@@ -87,6 +89,12 @@ impl Table {
         true
     }
 
+    /// Adds the objects whose routes lead to a pool.
+    fn add_users(&self, name: &PoolName, users: &mut BTreeSet<Origin>) {
+        users.insert(Origin::pool(name));
+        users.extend(self.users.get(name).into_iter().flat_map(|all| all.iter().cloned()));
+    }
+
     fn remove(&mut self, name: &PoolName) {
         let Some(place) = Arc::make_mut(&mut self.places).remove(name) else { return };
         if let Some(place) = self.pools.get_mut(place) {
@@ -94,25 +102,49 @@ impl Table {
         }
     }
 
-    fn replace_routes(&mut self, model: &Model, names: &BTreeSet<&PoolName>, metrics: &Metrics) {
+    fn replace_routes(&mut self, model: &Model, origins: &BTreeSet<Origin>, metrics: &Metrics) {
         let before = Arc::clone(&self.declared);
-        let old: Vec<_> = names.iter().filter_map(|name| before.get(*name)).map(|r| &**r).collect();
+        let old: Vec<_> = origins.iter().filter_map(|it| before.get(it)).map(|r| &**r).collect();
         let mut new = Vec::new();
-        for name in names {
-            let place = self.places.get(*name);
-            let routes = model.routes.get(*name).zip(place);
+        for origin in origins {
+            let was = before.get(origin).map(AsRef::as_ref).unwrap_or_default();
+            let routes = model.routes.get(origin);
+            self.follow_users(origin, was, routes.map(AsRef::as_ref).unwrap_or_default());
             let declared = Arc::make_mut(&mut self.declared);
             match routes {
-                Some((routes, place)) => {
-                    declared.insert((*name).clone(), Arc::clone(routes));
-                    new.push((&**routes, compile(routes, *place, metrics)));
+                Some(routes) => {
+                    declared.insert(origin.clone(), Arc::clone(routes));
+                    new.push((&**routes, compile(routes, &self.places, metrics)));
                 }
                 None => {
-                    declared.remove(*name);
+                    declared.remove(origin);
                 }
             }
         }
         Arc::make_mut(&mut self.router).replace(&old, &new);
+    }
+
+    /// Keeps `users` right where the routes of an object change.
+    fn follow_users(&mut self, origin: &Origin, old: &[model::Route], new: &[model::Route]) {
+        let pools = |routes: &[model::Route]| -> BTreeSet<PoolName> {
+            let foreign = routes.iter().filter(|route| Origin::pool(&route.pool) != *origin);
+            foreign.map(|route| route.pool.clone()).collect()
+        };
+        let (old, new) = (pools(old), pools(new));
+        if old == new {
+            return;
+        }
+        let users = Arc::make_mut(&mut self.users);
+        for pool in old.difference(&new) {
+            let Some(origins) = users.get_mut(pool) else { continue };
+            Arc::make_mut(origins).remove(origin);
+            if origins.is_empty() {
+                users.remove(pool);
+            }
+        }
+        for pool in new.difference(&old) {
+            Arc::make_mut(users.entry(pool.clone()).or_default()).insert(origin.clone());
+        }
     }
 
     /// Returns the route of a request. With a trace, every candidate is recorded.
@@ -146,7 +178,7 @@ impl Table {
         self.places.values().filter_map(|place| self.pools.get(*place)?.as_ref())
     }
 
-    /// Yields all accepted routes as declared, in the order of their pools' names.
+    /// Yields all accepted routes as declared, in the order of the objects.
     pub fn routes(&self) -> impl Iterator<Item = &model::Route> {
         self.declared.values().flat_map(|routes| routes.iter())
     }
@@ -162,13 +194,17 @@ impl Table {
     }
 }
 
-fn compile(routes: &[model::Route], place: usize, metrics: &Metrics) -> Vec<Arc<Route>> {
+fn compile(
+    routes: &[model::Route],
+    places: &BTreeMap<PoolName, usize>,
+    metrics: &Metrics,
+) -> Vec<Arc<Route>> {
     let compiled = routes.iter().map(|route| {
-        let labels =
-            RouteLabels { pool: route.pool.as_str().into(), route: Arc::clone(&route.id.name) };
+        let labels = RouteLabels { pool: route.pool.as_str().into(), route: route.id.label() };
         Arc::new(Route {
             id: route.id.clone(),
-            pool: place,
+            // A pool that is nowhere has no place in any table.
+            pool: places.get(&route.pool).copied().unwrap_or(usize::MAX),
             request_timeout: route.request_timeout,
             backend_request_timeout: route.backend_request_timeout,
             stats: metrics.route(labels),

@@ -1,6 +1,6 @@
 //! Backends: from references to endpoints.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -10,27 +10,20 @@ use k8s_openapi::api::discovery::v1::{Endpoint as SliceEndpoint, EndpointSlice};
 use super::problems::Problems;
 use super::refused::refusal;
 use super::slices::Slices;
+use super::unit::{Port, Used};
 use super::{Options, grants};
 use crate::api::backend_pool::{Backend as BackendSpec, ServiceRef, StaticEndpoint};
 use crate::api::{ConditionReason, Kind, ObjectKey, Objects};
-use crate::model::{Backend, Endpoint, Readiness, RegionName};
+use crate::model::{Backend, Endpoint, Hostname, Readiness, RegionName};
 
 /// Context is what backends are looked up in.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) objects: &'a Objects,
     pub(super) slices: &'a Slices,
-    pub(super) options: Options,
-    pub(super) pool: &'a ObjectKey,
-}
-
-/// Used is what a pool was made of, so that a change of it finds the pool.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Used {
-    pub(super) services: BTreeSet<ObjectKey>,
-    pub(super) secrets: BTreeSet<ObjectKey>,
-    pub(super) nodes: BTreeSet<ObjectKey>,
-    pub(super) other_namespaces: bool,
+    pub(super) options: &'a Options,
+    /// The object that refers to others: a pool, an Ingress, or the Service itself.
+    pub(super) from: &'a ObjectKey,
 }
 
 /// Translates the backends of a pool.
@@ -48,7 +41,7 @@ pub(super) fn translate(
             let (origin, is_service, endpoints) = match (&spec.service, &spec.endpoint) {
                 (Some(service), None) => {
                     let field = format!("{field}.service");
-                    let (origin, endpoints) = of_service(context, service, &field, used, problems);
+                    let (origin, endpoints) = of_ref(context, service, &field, used, problems);
                     (origin, true, endpoints)
                 }
                 (None, Some(endpoint)) => {
@@ -102,51 +95,71 @@ fn of_address(
     })
 }
 
-fn of_service(
+fn of_ref(
     context: Context<'_>,
     spec: &ServiceRef,
     field: &str,
     used: &mut Used,
     problems: &mut Problems,
 ) -> (Arc<str>, Vec<Endpoint>) {
-    let namespace = spec.namespace.as_ref().unwrap_or(&context.pool.namespace);
+    let namespace = spec.namespace.as_ref().unwrap_or(&context.from.namespace);
     let key = ObjectKey::new(namespace.clone(), spec.name.clone());
     let origin: Arc<str> = format!("{key}:{}", spec.port).into();
-    used.services.insert(key.clone());
-    used.other_namespaces |= key.namespace != context.pool.namespace;
-    if !grants::allows(context.objects, context.pool, Kind::Service, &key) {
+    used.other_namespaces |= key.namespace != context.from.namespace;
+    if !grants::allows(context.objects, context.from, Kind::Service, &key) {
+        used.note(Kind::Service, &key);
         problems.reference(
             ConditionReason::RefNotPermitted,
             field,
             format_args!(
                 "Service {key} is in another namespace: it needs a ReferenceGrant in {namespace} \
                  from BackendPool in {} to Service",
-                context.pool.namespace
+                context.from.namespace
             ),
         );
         return (origin, Vec::new());
     }
-    let Some(service) = context.objects.services.get(&key) else {
+    let port = Port::Number(u16::try_from(spec.port).unwrap_or(0));
+    (origin, of_service(context, &key, &port, field, used, problems))
+}
+
+/// Returns the endpoints of a port of a Service.
+pub(super) fn of_service(
+    context: Context<'_>,
+    key: &ObjectKey,
+    port: &Port,
+    field: &str,
+    used: &mut Used,
+    problems: &mut Problems,
+) -> Vec<Endpoint> {
+    used.note(Kind::Service, key);
+    used.note(Kind::EndpointSlice, key);
+    let Some(service) = context.objects.services.get(key) else {
         let what = match context.objects.invalid.get(&(Kind::Service, key.clone())) {
             Some(invalid) => format!("Service {key} cannot be read: {}", invalid.message),
             None => format!("there is no Service {key}"),
         };
         problems.reference(ConditionReason::BackendNotFound, field, what);
-        return (origin, Vec::new());
+        return Vec::new();
     };
-    let port_name = match port_name(service, spec.port) {
-        Ok(name) => name,
+    let (port_name, port) = match port_of(service, port) {
+        Ok(found) => found,
         Err(why) => {
             problems.reference(
                 ConditionReason::BackendNotFound,
                 field,
                 format_args!("Service {key} {why}"),
             );
-            return (origin, Vec::new());
+            return Vec::new();
         }
     };
     let mut found = BTreeMap::new();
-    for slice in context.slices.of_service(context.objects, &key) {
+    if is_alias(service) {
+        of_alias(context, (key, service), port, field, (&mut found, used, problems));
+        leave_out_refused(context, key, field, &mut found, problems);
+        return found.into_values().collect();
+    }
+    for slice in context.slices.of_service(context.objects, key) {
         if !matches!(slice.address_type.as_str(), "IPv4" | "IPv6") {
             let name = slice.metadata.name.as_deref().unwrap_or_default();
             let kind = &slice.address_type;
@@ -157,8 +170,8 @@ fn of_service(
         }
         of_slice(context, slice, port_name, &mut found, used);
     }
-    leave_out_refused(context, &key, field, &mut found, problems);
-    (origin, found.into_values().collect())
+    leave_out_refused(context, key, field, &mut found, problems);
+    found.into_values().collect()
 }
 
 /// Leaves out addresses that are never dialled, and says so.
@@ -184,24 +197,84 @@ fn leave_out_refused(
     }
 }
 
-/// Returns the name of the port of that number, which is empty where a Service has one port.
-fn port_name(service: &Service, number: i32) -> Result<&str, String> {
-    let spec = service.spec.as_ref();
-    if spec.and_then(|spec| spec.type_.as_deref()) == Some("ExternalName") {
-        return Err("is of type ExternalName, which has no endpoints: use an endpoint".into());
+/// Returns whether a Service is an alias for a name elsewhere.
+fn is_alias(service: &Service) -> bool {
+    let kind = service.spec.as_ref().and_then(|spec| spec.type_.as_deref());
+    kind == Some("ExternalName")
+}
+
+/// Finds the addresses of the name that a Service is an alias for.
+/// Source: Kubernetes ServiceSpec.externalName.
+fn of_alias(
+    context: Context<'_>,
+    (key, service): (&ObjectKey, &Service),
+    port: u16,
+    field: &str,
+    (found, used, problems): (&mut BTreeMap<SocketAddr, Endpoint>, &mut Used, &mut Problems),
+) {
+    let name = service.spec.as_ref().and_then(|spec| spec.external_name.as_deref());
+    let name = name.unwrap_or_default();
+    let mut wrong = |why: &str| {
+        let reason = ConditionReason::BackendNotFound;
+        problems.reference(reason, field, format_args!("Service {key} leads to {name:?}: {why}"));
+    };
+    let addresses = if let Ok(address) = name.parse::<IpAddr>() {
+        vec![address]
+    } else {
+        let hostname = Hostname::parse(name).ok().filter(|name| name.wildcard_suffix().is_none());
+        let Some(hostname) = hostname else {
+            return wrong("it is no name: write for instance db.example.com");
+        };
+        let name = ObjectKey::new("", hostname.as_str());
+        used.note(Kind::DnsRecord, &name);
+        // Until there is an answer there is nothing to say.
+        let Some(record) = context.objects.dns_records.get(&name) else { return };
+        if let Some(trouble) = &record.trouble {
+            wrong(trouble);
+        }
+        record.addresses.clone()
+    };
+    for address in addresses {
+        let address = SocketAddr::new(address.to_canonical(), port);
+        let endpoint = Endpoint { address, zone: None, region: None, readiness: Readiness::Ready };
+        found.insert(address, endpoint);
     }
+}
+
+/// Returns name and number of a port; the name is empty where a Service has one port.
+pub(super) fn port_of<'a>(service: &'a Service, port: &Port) -> Result<(&'a str, u16), String> {
+    let spec = service.spec.as_ref();
     let ports = spec.and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
     let is_tcp = |protocol: &Option<String>| protocol.as_deref().is_none_or(|name| name == "TCP");
     // HTTP/3 has made it common that one number is there for UDP and for TCP.
-    let mut same = ports.iter().filter(|port| port.port == number);
-    let tcp = same.clone().find(|port| is_tcp(&port.protocol));
+    let mut same = ports.iter().filter(|one| match port {
+        Port::Number(number) => one.port == i32::from(*number),
+        Port::Name(name) => one.name.as_deref().unwrap_or_default() == name,
+    });
+    let tcp = same.clone().find(|one| is_tcp(&one.protocol));
+    let quoted = match port {
+        Port::Number(number) => number.to_string(),
+        Port::Name(name) => format!("{name:?}"),
+    };
+    let alias = match port {
+        Port::Number(number) if is_alias(service) => Some(*number),
+        _ => None,
+    };
     match tcp.or_else(|| same.next()) {
-        Some(port) if is_tcp(&port.protocol) => Ok(port.name.as_deref().unwrap_or_default()),
-        Some(_) => Err(format!("has port {number}, but not for TCP")),
+        Some(one) if is_tcp(&one.protocol) => {
+            Ok((one.name.as_deref().unwrap_or_default(), u16::try_from(one.port).unwrap_or(0)))
+        }
+        Some(_) => Err(format!("has port {quoted}, but not for TCP")),
+        // Its ports are not those of anything in the cluster, and it needs to list none.
+        None if alias.is_some() => Ok(("", alias.unwrap_or_default())),
         None => {
-            let there: Vec<String> = ports.iter().map(|port| port.port.to_string()).collect();
-            let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
-            Err(format!("has no port {number}; it has {there}"))
+            let there = ports.iter().map(|one| match port {
+                Port::Number(_) => one.port.to_string(),
+                Port::Name(_) => format!("{:?}", one.name.as_deref().unwrap_or_default()),
+            });
+            let there = there.collect::<Vec<_>>().join(", ");
+            let there = if there.is_empty() { "none" } else { &there };
+            Err(format!("has no port {quoted}; it has {there}"))
         }
     }
 }
@@ -230,7 +303,7 @@ fn of_slice(
         let node = endpoint.node_name.as_ref().and_then(|name| {
             let key = ObjectKey::new("", name.clone());
             let node = context.objects.nodes.get(&key);
-            used.nodes.insert(key);
+            used.note(Kind::Node, &key);
             node
         });
         let zone = endpoint.zone.as_deref().or_else(|| label(node, "topology.kubernetes.io/zone"));

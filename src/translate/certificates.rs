@@ -7,12 +7,14 @@ use aws_lc_rs::signature::{
     EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair,
 };
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::networking::v1::IngressTLS;
 use x509_parser::pem::Pem;
 use x509_parser::prelude::{GeneralName, X509Certificate};
 
-use super::backends::{Context, Used};
+use super::backends::Context;
 use super::grants;
 use super::problems::Problems;
+use super::unit::Used;
 use crate::api::backend_pool::PoolTls;
 use crate::api::{ConditionReason, Kind, ObjectKey};
 use crate::model::{Certificate, Hostname, PrivateKey, Route};
@@ -33,7 +35,7 @@ pub(super) fn translate(
     let mut broken = false;
     for (index, reference) in tls.certificate_refs.iter().enumerate() {
         let field = format!("spec.tls.certificateRefs[{index}]");
-        let namespace = reference.namespace.as_ref().unwrap_or(&context.pool.namespace);
+        let namespace = reference.namespace.as_ref().unwrap_or(&context.from.namespace);
         let key = ObjectKey::new(namespace.clone(), reference.name.clone());
         match load(context, &key, used) {
             Ok(pair) => {
@@ -68,6 +70,66 @@ pub(super) fn translate(
     found
 }
 
+/// Translates the certificates of an Ingress. Each is used for the hosts that its entry lists, or
+/// for those of the rules where it lists none, as far as it names them itself.
+/// Source: Ingress v1 IngressTLS.
+pub(super) fn of_ingress(
+    context: Context<'_>,
+    tls: &[IngressTLS],
+    routes: &[Route],
+    used: &mut Used,
+    problems: &mut Problems,
+) -> Vec<Certificate> {
+    let rules: BTreeSet<&Hostname> = routes.iter().flat_map(|route| &route.hostnames).collect();
+    let serves_any_host = routes.iter().any(|route| route.hostnames.is_empty());
+    let mut found: Vec<Certificate> = Vec::new();
+    for (index, entry) in tls.iter().enumerate() {
+        let field = format!("spec.tls[{index}]");
+        let mut hosts = BTreeSet::new();
+        for (index, host) in entry.hosts.iter().flatten().enumerate() {
+            hosts.extend(problems.take(&format!("{field}.hosts[{index}]"), Hostname::parse(host)));
+        }
+        let lists_none = entry.hosts.as_ref().is_none_or(Vec::is_empty);
+        if lists_none {
+            hosts.extend(rules.iter().map(|host| (*host).clone()));
+        }
+        // Without a Secret the host has what is there for it already, or the default.
+        let Some(name) = entry.secret_name.as_deref().filter(|name| !name.is_empty()) else {
+            continue;
+        };
+        let key = ObjectKey::new(context.from.namespace.clone(), name);
+        let pair = match load(context, &key, used) {
+            Ok(pair) => pair,
+            Err((reason, why)) => {
+                problems.reference(reason, &format!("{field}.secretName"), why);
+                continue;
+            }
+        };
+        let (covered, rest): (Vec<Hostname>, Vec<Hostname>) =
+            hosts.into_iter().partition(|host| pair.covers(host));
+        if !rest.is_empty() {
+            let rest: Vec<&str> = rest.iter().map(Hostname::as_str).collect();
+            problems.reference(
+                ConditionReason::InvalidCertificateRef,
+                &format!("{field}.secretName"),
+                format_args!("the certificate in Secret {key} is not for {}", rest.join(", ")),
+            );
+        }
+        let is_default = lists_none && serves_any_host;
+        let own = pair.names.iter().filter(|_| is_default).cloned();
+        let names: BTreeSet<Hostname> = own.chain(covered).collect();
+        found.push(Certificate {
+            origin: key.to_string().into(),
+            names: names.into_iter().collect(),
+            is_default,
+            not_after: pair.not_after,
+            chain_pem: pair.chain.into(),
+            key: PrivateKey::new(&pair.key),
+        });
+    }
+    found
+}
+
 struct Pair {
     names: Vec<Hostname>,
     not_after: i64,
@@ -94,18 +156,18 @@ impl Pair {
 type Refused = (ConditionReason, String);
 
 fn load(context: Context<'_>, key: &ObjectKey, used: &mut Used) -> Result<Pair, Refused> {
-    used.other_namespaces |= key.namespace != context.pool.namespace;
-    if !grants::allows(context.objects, context.pool, Kind::Secret, key) {
+    used.other_namespaces |= key.namespace != context.from.namespace;
+    if !grants::allows(context.objects, context.from, Kind::Secret, key) {
         return Err((
             ConditionReason::RefNotPermitted,
             format!(
                 "Secret {key} is in another namespace: it needs a ReferenceGrant in {} from \
                  BackendPool in {} to Secret",
-                key.namespace, context.pool.namespace
+                key.namespace, context.from.namespace
             ),
         ));
     }
-    used.secrets.insert(key.clone());
+    used.note(Kind::Secret, key);
     let refused = |why: String| (ConditionReason::InvalidCertificateRef, why);
     let secret = context
         .objects

@@ -1,12 +1,20 @@
-//! Who serves a request that several pools claim: the older.
+//! Who serves a request that several objects claim: the older.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::api::ObjectKey;
-use crate::model::{Hostname, Route, RouteId, RouteMatch};
+use super::ingress::DEFAULT;
+use crate::model::{Hostname, Origin, OriginKind, Route, RouteId, RouteMatch};
 
-type Claim = (Option<Hostname>, RouteMatch);
+/// Claim is a match on a host. What stands on another level of the table is another claim: a
+/// wildcard for one label and one for more, and what is only for requests that nobody else takes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Claim {
+    is_fallback: bool,
+    is_one_label: bool,
+    host: Option<Hostname>,
+    rule: RouteMatch,
+}
 
 /// Claims knows who claims which (host, match).
 #[derive(Clone, Debug, Default)]
@@ -14,20 +22,27 @@ pub(super) struct Claims {
     claimants: BTreeMap<Claim, BTreeSet<RouteId>>,
 }
 
-fn claims_of(route: &Route) -> impl Iterator<Item = Claim> {
+fn claims_of(route: &Route) -> impl Iterator<Item = Claim> + use<'_> {
+    let Route { is_fallback, is_one_label, .. } = *route;
     let hosts: Vec<Option<Hostname>> = if route.hostnames.is_empty() {
         vec![None]
     } else {
         route.hostnames.iter().cloned().map(Some).collect()
     };
-    hosts
-        .into_iter()
-        .flat_map(|host| route.matches.iter().map(move |rule| (host.clone(), rule.clone())))
+    hosts.into_iter().flat_map(move |host| {
+        let is_wildcard = host.as_ref().is_some_and(|host| host.wildcard_suffix().is_some());
+        route.matches.iter().map(move |rule| Claim {
+            is_fallback,
+            is_one_label: is_one_label && is_wildcard,
+            host: host.clone(),
+            rule: rule.clone(),
+        })
+    })
 }
 
 impl Claims {
-    /// Adds the claims of routes; returns the pools that claim some of the same.
-    pub(super) fn add(&mut self, routes: &[Route]) -> BTreeSet<ObjectKey> {
+    /// Adds the claims of routes; returns the objects that claim some of the same.
+    pub(super) fn add(&mut self, routes: &[Route]) -> BTreeSet<Origin> {
         let mut others = BTreeSet::new();
         for route in routes {
             for claim in claims_of(route) {
@@ -39,8 +54,8 @@ impl Claims {
         others
     }
 
-    /// Removes the claims of routes; returns the pools that claim some of the same.
-    pub(super) fn remove(&mut self, routes: &[Route]) -> BTreeSet<ObjectKey> {
+    /// Removes the claims of routes; returns the objects that claim some of the same.
+    pub(super) fn remove(&mut self, routes: &[Route]) -> BTreeSet<Origin> {
         let mut others = BTreeSet::new();
         for route in routes {
             for claim in claims_of(route) {
@@ -55,20 +70,19 @@ impl Claims {
         others
     }
 
-    /// Returns what a pool may serve of its routes, and why not the rest.
+    /// Returns what an object may serve of its routes, and why not the rest.
     pub(super) fn judge(&self, routes: &[Route]) -> (Arc<[Route]>, Vec<String>) {
         let (mut accepted, mut lost) = (Vec::new(), Vec::new());
         for route in routes {
             let mut kept: BTreeMap<Option<Hostname>, Vec<RouteMatch>> = BTreeMap::new();
             let before = lost.len();
-            for (host, rule) in claims_of(route) {
-                let claim = (host, rule);
+            for claim in claims_of(route) {
                 let winner = self.claimants.get(&claim).and_then(BTreeSet::first);
-                let (host, rule) = claim;
+                let Claim { host, rule, .. } = claim;
                 match winner {
                     Some(winner) if winner.object != route.id.object => lost.push(format!(
-                        "spec.routes[{}]: {} is served by pool {}, which {}",
-                        route.id.position,
+                        "{}: {} is served by {}, which {}",
+                        field_of(&route.id),
                         describe(host.as_ref(), &rule),
                         winner.object,
                         if winner.created < route.id.created {
@@ -94,13 +108,22 @@ impl Claims {
     }
 }
 
-fn note_others(claimants: &BTreeSet<RouteId>, route: &Route, others: &mut BTreeSet<ObjectKey>) {
+fn note_others(claimants: &BTreeSet<RouteId>, route: &Route, others: &mut BTreeSet<Origin>) {
     others.extend(
-        claimants
-            .iter()
-            .filter(|id| id.object != route.id.object)
-            .map(|id| ObjectKey::new(id.object.namespace(), id.object.name())),
+        claimants.iter().filter(|id| id.object != route.id.object).map(|id| id.object.clone()),
     );
+}
+
+/// Returns the field that declares a route.
+fn field_of(id: &RouteId) -> String {
+    match (id.object.kind(), id.name.split_once('.')) {
+        (OriginKind::BackendPool, _) => format!("spec.routes[{}]", id.position),
+        (OriginKind::Ingress, Some((rule, path))) => {
+            format!("spec.rules[{rule}].http.paths[{path}]")
+        }
+        (OriginKind::Ingress, None) if &*id.name == DEFAULT => "spec.defaultBackend".to_owned(),
+        (OriginKind::Ingress, None) => format!("spec.rules[{}]", id.name),
+    }
 }
 
 fn describe(host: Option<&Hostname>, rule: &RouteMatch) -> String {

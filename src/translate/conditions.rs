@@ -1,21 +1,30 @@
 //! What the status of a pool should say.
 
 use crate::api::{
-    ConditionReason as Reason, ConditionType as Type, ObjectKey, StatusUpdate, UpdatedCondition,
+    ConditionReason as Reason, ConditionType as Type, IngressProblem, ObjectKey, StatusUpdate,
+    UpdatedCondition,
 };
 
 use super::pool::PoolResult;
+use super::problems::Problems;
 
 /// Longest message; what is above is counted instead.
 const MOST_PROBLEMS: usize = 20;
 
-/// Returns the conditions of a pool.
-pub(super) fn update(key: &ObjectKey, result: &PoolResult, lost: &[String]) -> StatusUpdate {
+/// Returns the conditions of a pool. `lost` is what others have of what it claims, `applied` the
+/// number of pools that have its settings.
+pub(super) fn update(
+    key: &ObjectKey,
+    result: &PoolResult,
+    lost: &[String],
+    applied: usize,
+) -> StatusUpdate {
     let problems = &result.problems;
+    let conflict = if result.is_settings { Reason::Conflicted } else { Reason::RouteConflict };
     let accepted = if !problems.spec.is_empty() {
         no(Type::Accepted, Reason::Invalid, &problems.spec)
     } else if !lost.is_empty() {
-        no(Type::Accepted, Reason::RouteConflict, lost)
+        no(Type::Accepted, conflict, lost)
     } else {
         yes(Type::Accepted, Reason::Accepted, "the spec is valid")
     };
@@ -30,7 +39,13 @@ pub(super) fn update(key: &ObjectKey, result: &PoolResult, lost: &[String]) -> S
     for note in problems.notes.iter().take(MOST_PROBLEMS) {
         resolved.message += &format!("; note: {note}");
     }
-    let programmed = if result.pool.is_some() {
+    let programmed = if applied > 0 && result.is_settings {
+        let ports = if applied == 1 { "1 port" } else { &format!("{applied} ports") };
+        yes(Type::Programmed, Reason::Programmed, &format!("its settings are those of {ports}"))
+    } else if result.is_settings && problems.spec.is_empty() {
+        let why = ["no Ingress leads to a port of a Service that has its settings".to_owned()];
+        no(Type::Programmed, Reason::Unused, &why)
+    } else if result.pool.is_some() {
         yes(Type::Programmed, Reason::Programmed, "the pool is in the routing table")
     } else {
         let why = ["the pool is not in the routing table: see Accepted".to_owned()];
@@ -42,6 +57,21 @@ pub(super) fn update(key: &ObjectKey, result: &PoolResult, lost: &[String]) -> S
         conditions: vec![accepted, resolved, programmed],
         endpoints: None,
     }
+}
+
+/// Returns what is wrong with an Ingress, with the ports of Services that it names, and with its
+/// claims.
+pub(super) fn of_ingress<'a>(
+    own: &Problems,
+    services: impl Iterator<Item = &'a Problems>,
+    lost: &[String],
+) -> Vec<IngressProblem> {
+    let problem = |reason, message: &String| IngressProblem { reason, message: message.clone() };
+    let spec = own.spec.iter().map(|message| problem(Reason::Invalid, message));
+    let lost = lost.iter().map(|message| problem(Reason::RouteConflict, message));
+    let refs = own.refs.iter().chain(services.flat_map(|service| &service.refs));
+    let refs = refs.map(|(reason, message)| problem(*reason, message));
+    spec.chain(refs).chain(lost).take(MOST_PROBLEMS).collect()
 }
 
 /// Returns the conditions of a pool that could not be read.

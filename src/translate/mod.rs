@@ -7,15 +7,20 @@
 mod backends;
 mod certificates;
 mod claims;
+mod class;
 mod conditions;
 mod grants;
+mod ingress;
+mod policy;
 mod pool;
 mod problems;
 mod refused;
 mod routes;
+mod service;
 mod slices;
 mod spec;
 mod translator;
+mod unit;
 mod whole;
 
 #[cfg(test)]

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use super::backends::{self, Context, Used};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::backends::{self, Context, port_of};
 use super::problems::Problems;
+use super::unit::{Port, Used};
 use super::{certificates, routes, spec};
-use crate::api::{BackendPool, ObjectKey};
+use crate::api::{BackendPool, ConditionReason, Kind, ObjectKey};
 use crate::model::{self, Certificate, PoolName, Route};
 
 /// PoolResult is what one pool means by itself.
@@ -13,6 +16,8 @@ use crate::model::{self, Certificate, PoolName, Route};
 pub(super) struct PoolResult {
     pub(super) generation: Option<i64>,
     pub(super) pool: Option<Arc<model::Pool>>,
+    /// Whether it has no backends of its own: it is settings for others.
+    pub(super) is_settings: bool,
     pub(super) routes: Vec<Route>,
     pub(super) certificates: Arc<[Certificate]>,
     pub(super) problems: Problems,
@@ -21,14 +26,25 @@ pub(super) struct PoolResult {
 
 /// Translates one pool.
 pub(super) fn translate(context: Context<'_>, object: &BackendPool) -> PoolResult {
-    let key: &ObjectKey = context.pool;
+    let key: &ObjectKey = context.from;
     let name = PoolName::new(&key.namespace, &key.name);
-    let created =
-        object.metadata.creation_timestamp.as_ref().map_or(i64::MAX, |time| time.0.as_second());
+    let created = created(&object.metadata);
     let (mut problems, mut used) = (Problems::default(), Used::default());
     let settings = spec::translate(&object.spec, &name, &mut problems);
     let usable = problems.spec.is_empty();
-    let backends = backends::translate(context, &object.spec.backends, &mut used, &mut problems);
+    let Some(backends) = &object.spec.backends else {
+        targets(context, object, &mut used, &mut problems);
+        return PoolResult {
+            generation: object.metadata.generation,
+            pool: None,
+            is_settings: true,
+            routes: Vec::new(),
+            certificates: Arc::new([]),
+            problems,
+            used,
+        };
+    };
+    let backends = backends::translate(context, backends, &mut used, &mut problems);
     let declared = object.spec.routes.as_deref().unwrap_or_default();
     let routes = routes::translate(declared, &name, created, &mut problems);
     let certificates = certificates::translate(
@@ -44,7 +60,34 @@ pub(super) fn translate(context: Context<'_>, object: &BackendPool) -> PoolResul
         routes: if pool.is_some() { routes } else { Vec::new() },
         certificates: if pool.is_some() { certificates.into() } else { Arc::new([]) },
         pool,
+        is_settings: false,
         problems,
         used,
     }
+}
+
+/// Looks for the Services that settings are for.
+fn targets(context: Context<'_>, object: &BackendPool, used: &mut Used, problems: &mut Problems) {
+    for (index, target) in object.spec.target_refs.iter().flatten().enumerate() {
+        let field = format!("spec.targetRefs[{index}]");
+        let key = ObjectKey::new(context.from.namespace.clone(), target.name.clone());
+        used.note(Kind::Service, &key);
+        let why = match (context.objects.services.get(&key), &target.section_name) {
+            (None, _) => Some(format!("there is no Service {key}")),
+            (Some(service), Some(name)) => {
+                let port = port_of(service, &Port::Name(name.clone()));
+                port.err().map(|why| format!("Service {key} {why}"))
+            }
+            (Some(_), None) => None,
+        };
+        if let Some(why) = why {
+            problems.reference(ConditionReason::TargetNotFound, &field, why);
+        }
+    }
+}
+
+/// Returns when an object was created, in seconds since 1970; one that does not say it is the
+/// youngest.
+pub(super) fn created(metadata: &ObjectMeta) -> i64 {
+    metadata.creation_timestamp.as_ref().map_or(i64::MAX, |time| time.0.as_second())
 }

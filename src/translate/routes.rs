@@ -9,12 +9,12 @@ use crate::api::backend_pool::{
     ValueMatchType,
 };
 use crate::model::{
-    HeaderName, Hostname, InvalidName, PathPattern, Pattern, PoolName, Route, RouteId, RouteMatch,
-    ValueMatch, ValuePattern, path,
+    HeaderName, Hostname, InvalidName, Origin, PathPattern, Pattern, PoolName, Route, RouteId,
+    RouteMatch, ValueMatch, ValuePattern, path,
 };
 
 /// Time for one try where the route says nothing.
-const BACKEND_REQUEST: Duration = Duration::from_secs(60);
+pub(super) const BACKEND_REQUEST: Duration = Duration::from_secs(60);
 
 /// Translates the routes of a pool; a route with anything wrong in it is left out whole, so that
 /// it never matches more than it says.
@@ -36,13 +36,19 @@ pub(super) fn translate(
                 problems.spec(&format!("{field}.name"), format_args!("{name:?} is used twice"));
                 return None;
             }
-            let id = RouteId { created, object: pool.clone(), position, name: name.into() };
-            route(spec, id, &field, problems)
+            let id = RouteId { created, object: Origin::pool(pool), position, name: name.into() };
+            route(spec, id, pool, &field, problems)
         })
         .collect()
 }
 
-fn route(spec: &RouteSpec, id: RouteId, field: &str, problems: &mut Problems) -> Option<Route> {
+fn route(
+    spec: &RouteSpec,
+    id: RouteId,
+    pool: &PoolName,
+    field: &str,
+    problems: &mut Problems,
+) -> Option<Route> {
     let before = problems.spec.len();
     let hostnames = spec
         .hostnames
@@ -72,9 +78,11 @@ fn route(spec: &RouteSpec, id: RouteId, field: &str, problems: &mut Problems) ->
     let backend = duration("backendRequest", timeouts.and_then(|t| t.backend_request.as_ref()));
     let limit = |time: Duration| (!time.is_zero()).then_some(time);
     (problems.spec.len() == before).then(|| Route {
-        pool: id.object.clone(),
+        pool: pool.clone(),
         id,
         hostnames: hostnames.into_iter().collect(),
+        is_one_label: false,
+        is_fallback: false,
         matches,
         request_timeout: request.and_then(limit),
         backend_request_timeout: limit(backend.unwrap_or(BACKEND_REQUEST)),
@@ -129,16 +137,18 @@ fn path_pattern(spec: &PathMatch) -> Result<PathPattern, String> {
     let normal = || path::normalise(&spec.value).map_err(|error| error.to_string());
     Ok(match spec.kind {
         PathMatchType::Exact => PathPattern::Exact(normal()?.into()),
-        PathMatchType::PathPrefix => {
-            let value = normal()?;
-            let value = value.trim_end_matches('/');
-            PathPattern::Prefix(if value.is_empty() { "/" } else { value }.into())
-        }
+        PathMatchType::PathPrefix => prefix(&normal()?),
         PathMatchType::RegularExpression => {
             let pattern = Pattern::parse(&spec.value).map_err(|error| error.to_string())?;
             PathPattern::Regex(pattern)
         }
     })
+}
+
+/// Returns the pattern of a prefix in its normal form: a trailing slash does not matter.
+pub(super) fn prefix(value: &str) -> PathPattern {
+    let value = value.trim_end_matches('/');
+    PathPattern::Prefix(if value.is_empty() { "/" } else { value }.into())
 }
 
 fn value_pattern(spec: &HeaderMatch) -> Result<ValuePattern, InvalidName> {

@@ -26,13 +26,17 @@ pub(super) fn translate(
 ) -> Option<Pool> {
     let balancing = &spec.load_balancing;
     let timeouts = spec.timeouts.as_ref();
-    let mut timeout = |field: &str, value: Option<&DurationString>, default: u64| match value {
-        None => Some(Duration::from_secs(default)),
+    let defaults = Pool::new(name.clone());
+    let mut timeout = |field: &str, value: Option<&DurationString>, default: Duration| match value {
+        None => Some(default),
         Some(value) => problems.take(&format!("spec.timeouts.{field}"), value.parse()),
     };
-    let connect = timeout("connect", timeouts.and_then(|t| t.connect.as_ref()), 2);
-    let idle = timeout("idle", timeouts.and_then(|t| t.idle.as_ref()), 300);
-    let keep_alive = timeout("keepAlive", timeouts.and_then(|t| t.keep_alive.as_ref()), 60);
+    let no_idle = defaults.idle_timeout.unwrap_or_default();
+    let connect =
+        timeout("connect", timeouts.and_then(|t| t.connect.as_ref()), defaults.connect_timeout);
+    let idle = timeout("idle", timeouts.and_then(|t| t.idle.as_ref()), no_idle);
+    let keep_alive =
+        timeout("keepAlive", timeouts.and_then(|t| t.keep_alive.as_ref()), defaults.keep_alive);
     let hash_on = hash_keys(balancing, problems);
     let slow_start = slow_start(balancing, problems);
     let locality = balancing.locality.as_ref().map(|spec| locality(spec, problems));
@@ -40,11 +44,9 @@ pub(super) fn translate(
     let health_check = spec.health_check.as_ref().map(|spec| health_check(spec, problems));
     let outlier = spec.outlier_detection.as_ref().map(|spec| outlier(spec, problems));
     let retry = spec.retry.as_ref().map(|spec| retry(spec, problems));
-    let limits = limits(&spec.limits.clone().unwrap_or_default(), problems);
+    let limits = limits(&spec.limits.clone().unwrap_or_default(), &defaults, problems);
     let rate_limit = spec.rate_limit.as_ref().map(|spec| rate_limit(spec, problems));
     Some(Pool {
-        name: name.clone(),
-        backends: Vec::new(),
         algorithm: algorithm(balancing.algorithm),
         hash_on: hash_on?,
         slow_start: slow_start?,
@@ -59,6 +61,7 @@ pub(super) fn translate(
         keep_alive: keep_alive?,
         limits: limits?,
         rate_limit: every(rate_limit)?,
+        ..defaults
     })
 }
 
@@ -265,9 +268,9 @@ fn retry(spec: &api::Retry, problems: &mut Problems) -> Option<Retry> {
     })
 }
 
-fn limits(spec: &api::Limits, problems: &mut Problems) -> Option<Limits> {
+fn limits(spec: &api::Limits, defaults: &Pool, problems: &mut Problems) -> Option<Limits> {
     let queue_timeout = match &spec.queue_timeout {
-        None => Duration::from_secs(1),
+        None => defaults.limits.queue_timeout,
         Some(time) => problems.take("spec.limits.queueTimeout", time.parse())?,
     };
     let endpoint = spec.per_endpoint.as_ref();

@@ -9,7 +9,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{Options, Translator, translate};
-use crate::api::{Change, InvalidObject, Kind, Object, ObjectKey, Objects, ReferenceGrant};
+use crate::api::{
+    Change, DnsRecord, InvalidObject, Kind, Object, ObjectKey, Objects, ReferenceGrant,
+};
 use crate::model::Changed;
 
 fn parse<T: serde::de::DeserializeOwned>(value: Value) -> Arc<T> {
@@ -37,6 +39,16 @@ fn pool(key: &ObjectKey, variant: u8) -> Object {
     if variant & 8 != 0 {
         spec["tls"] = json!({"certificateRefs": [{"name": service}]});
     }
+    if variant & 0x30 == 0x30 {
+        let section = if variant & 4 == 0 { json!(null) } else { json!("http") };
+        spec = json!({
+            "panicThreshold": variant % 3,
+            "targetRefs": [
+                {"kind": "Service", "name": service, "sectionName": section},
+                {"kind": "Service", "name": "s0"},
+            ],
+        });
+    }
     if variant.is_multiple_of(7) {
         spec["timeouts"] = json!({"connect": "soon"});
     }
@@ -59,8 +71,56 @@ fn slice(key: &ObjectKey, variant: u8) -> Object {
     Object::EndpointSlice(slice)
 }
 
+fn ingress(key: &ObjectKey, variant: u8) -> Object {
+    let mut metadata = meta(key);
+    metadata["creationTimestamp"] = json!(format!("2026-01-0{}T00:00:00Z", 1 + variant % 3));
+    let service = json!({"service": {"name": format!("s{}", variant % 3),
+        "port": if variant & 1 == 0 { json!({"number": 80}) } else { json!({"name": "http"}) }}});
+    let resource = json!({"resource":
+        {"apiGroup": "weir.dev", "kind": "BackendPool", "name": format!("o{}", variant % 4)}});
+    let backend = if variant & 2 == 0 { &service } else { &resource };
+    let host = if variant & 4 == 0 { "a.example.com" } else { "*.example.com" };
+    let mut spec = json!({
+        "rules": [
+            {"host": host, "http": {"paths": [
+                {"path": "/", "pathType": "Prefix", "backend": backend},
+                {"path": "/a", "pathType": "Exact", "backend": service},
+            ]}},
+            {"host": "b.example.com"},
+        ],
+    });
+    if variant & 8 != 0 {
+        spec["defaultBackend"] = backend.clone();
+    }
+    match variant % 5 {
+        0 => {}
+        1 => spec["ingressClassName"] = json!("other"),
+        2 => metadata["annotations"] = json!({"kubernetes.io/ingress.class": "o0"}),
+        _ => spec["ingressClassName"] = json!("weir"),
+    }
+    Object::Ingress(parse(json!({"metadata": metadata, "spec": spec})))
+}
+
+fn class(key: &ObjectKey, variant: u8) -> Object {
+    let default = if variant & 1 == 0 { "true" } else { "false" };
+    let controller = if variant & 2 == 0 { "weir.dev/ingress-controller" } else { "else" };
+    Object::IngressClass(parse(json!({
+        "metadata": {"name": key.name,
+            "annotations": {"ingressclass.kubernetes.io/is-default-class": default}},
+        "spec": {"controller": controller, "parameters": {"apiGroup": "weir.dev",
+            "kind": "BackendPool", "scope": "Namespace", "namespace": "one",
+            "name": format!("o{}", variant % 4)}},
+    })))
+}
+
 fn object(kind: Kind, key: &ObjectKey, variant: u8) -> Object {
     match kind {
+        Kind::DnsRecord => Object::DnsRecord(Arc::new(DnsRecord {
+            addresses: vec![format!("10.0.2.{}", variant % 4).parse().unwrap()],
+            trouble: None,
+        })),
+        Kind::Ingress => ingress(key, variant),
+        Kind::IngressClass => class(key, variant),
         Kind::BackendPool => pool(key, variant),
         Kind::EndpointSlice => slice(key, variant),
         Kind::Node => {
@@ -86,7 +146,8 @@ fn object(kind: Kind, key: &ObjectKey, variant: u8) -> Object {
         Kind::Service => {
             let service: Arc<Service> = parse(json!({
                 "metadata": meta(key),
-                "spec": {"ports": [{"name": "http", "port": if variant & 1 == 0 { 80 } else { 81 }}]},
+                "spec": {"type": if variant & 64 == 0 { "ClusterIP" } else { "ExternalName" },
+                    "externalName": "db.example.com", "ports": [{"name": "http", "port": if variant & 1 == 0 { 80 } else { 81 }}]},
             }));
             Object::Service(service)
         }
@@ -97,7 +158,11 @@ fn change() -> impl Strategy<Value = Change> {
     let kinds = [
         Kind::BackendPool,
         Kind::BackendPool,
+        Kind::DnsRecord,
         Kind::EndpointSlice,
+        Kind::Ingress,
+        Kind::Ingress,
+        Kind::IngressClass,
         Kind::Node,
         Kind::ReferenceGrant,
         Kind::Secret,
@@ -108,6 +173,8 @@ fn change() -> impl Strategy<Value = Change> {
         let namespace = ["one", "two"][usize::from(namespace)];
         let key = match kind {
             Kind::Node => ObjectKey::new("", format!("n{name}")),
+            Kind::DnsRecord => ObjectKey::new("", "db.example.com"),
+            Kind::IngressClass => ObjectKey::new("", ["weir", "o0", "o1"][usize::from(name)]),
             Kind::Service | Kind::Secret => ObjectKey::new(namespace, format!("s{name}")),
             _ => ObjectKey::new(namespace, format!("o{name}")),
         };
@@ -124,7 +191,7 @@ fn change() -> impl Strategy<Value = Change> {
 }
 
 proptest! {
-    /// Pools, Services, slices, nodes, Secrets and grants of two namespaces come, change, become
+    /// Pools, Ingresses, classes, Services, slices, nodes, Secrets and grants of two namespaces come, change, become
     /// unreadable and go, some at a time.
     #[test]
     fn changes_one_by_one_give_what_all_at_once_gives(
@@ -132,7 +199,7 @@ proptest! {
     ) {
         let mut objects = Objects::default();
         let mut translator = Translator::new(Options::default());
-        let mut updates = BTreeMap::new();
+        let (mut updates, mut ingresses) = (BTreeMap::new(), BTreeMap::new());
         for batch in batches {
             let mut applied = Vec::new();
             for change in batch {
@@ -145,6 +212,7 @@ proptest! {
             let whole = translate(&objects, Options::default());
             prop_assert_eq!(translator.model(), &whole.model);
             prop_assert_eq!(translator.secrets(), whole.secrets);
+            prop_assert_eq!(translator.names(), whole.names);
             prop_assert_eq!(&step.changed, &Changed::between(&before, &whole.model));
             for key in step.judged {
                 match translator.update_of(&objects, &key) {
@@ -153,8 +221,17 @@ proptest! {
                 };
             }
             prop_assert_eq!(updates.values().cloned().collect::<Vec<_>>(), whole.updates);
+            for key in step.judged_ingresses {
+                match translator.ingress_update_of(&key) {
+                    Some(update) => ingresses.insert(key, update),
+                    None => ingresses.remove(&key),
+                };
+            }
+            let ours = ingresses.values().filter(|update| update.is_ours).cloned();
+            prop_assert_eq!(ours.collect::<Vec<_>>(), whole.ingresses);
             // A table relies on it: a route without its pool would lead nowhere.
-            prop_assert!(whole.model.routes.keys().all(|name| whole.model.pools.contains_key(name)));
+            let routes = whole.model.routes.values().flat_map(|routes| routes.iter());
+            prop_assert!(routes.into_iter().all(|r| whole.model.pools.contains_key(&r.pool)));
         }
         prop_assert!(translator.restart(&objects).changed.is_empty());
     }
@@ -170,11 +247,49 @@ fn the_older_of_two_equal_claims_is_served() {
         objects.apply(Change { kind: Kind::BackendPool, key, object });
     }
     let result = translate(&objects, Options::default());
-    let served: Vec<&str> =
-        result.model.routes.keys().map(crate::model::PoolName::as_str).collect();
+    let served: Vec<&str> = result.model.routes.keys().map(crate::model::Origin::as_str).collect();
     assert_eq!(served, ["one/p2"]);
     let younger = result.updates.iter().find(|update| update.pool.name == "p1").unwrap();
     let accepted = younger.conditions.first().unwrap();
     assert!(!accepted.status);
-    assert!(accepted.message.contains("pool one/p2, which is older"), "{}", accepted.message);
+    assert!(
+        accepted.message.contains("BackendPool one/p2, which is older"),
+        "{}",
+        accepted.message
+    );
+}
+
+#[test]
+fn an_alias_never_leads_into_weir_itself_or_to_metadata() {
+    let mut objects = Objects::default();
+    let service: Arc<Service> = parse(json!({
+        "metadata": {"namespace": "one", "name": "s0"},
+        "spec": {"type": "ExternalName", "externalName": "db.example.com"},
+    }));
+    let key = ObjectKey::new("one", "s0");
+    objects.apply(Change { kind: Kind::Service, key, object: Some(Object::Service(service)) });
+    let key = ObjectKey::new("one", "p");
+    let pool = parse(json!({
+        "apiVersion": "weir.dev/v1alpha1", "kind": "BackendPool",
+        "metadata": {"namespace": "one", "name": "p"},
+        "spec": {"backends": [{"service": {"name": "s0", "port": 80}}]},
+    }));
+    objects.apply(Change { kind: Kind::BackendPool, key, object: Some(Object::BackendPool(pool)) });
+    let mut translator = Translator::new(Options::default());
+    translator.restart(&objects);
+    let name = ObjectKey::new("", "db.example.com");
+    assert_eq!(translator.names(), [name.clone()].into());
+    let addresses = ["10.0.0.1", "127.0.0.1", "169.254.169.254", "fe80::1", "fd00:ec2::254"];
+    let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
+    let record = Object::DnsRecord(Arc::new(DnsRecord { addresses, trouble: None }));
+    let change = Change { kind: Kind::DnsRecord, key: name, object: Some(record) };
+    objects.apply(change.clone());
+    translator.apply(&objects, &[change]);
+    let pool = translator.model().pools.values().next().unwrap();
+    let found: Vec<String> =
+        pool.backends[0].endpoints.iter().map(|endpoint| endpoint.address.to_string()).collect();
+    assert_eq!(found, ["10.0.0.1:80"]);
+    let update = translator.updates(&objects).remove(0);
+    let resolved = &update.conditions[1];
+    assert!(!resolved.status && resolved.message.contains("169.254.169.254"), "{resolved:?}");
 }

@@ -5,22 +5,30 @@ use std::sync::Arc;
 
 use super::backends::Context;
 use super::claims::Claims;
+use super::ingress::{self, IngressResult};
+use super::policy::Policies;
 use super::pool::{self, PoolResult};
+use super::service::{self, ServiceResult};
 use super::slices::Slices;
+use super::unit::{Port, ServicePort, Unit, Users};
 use super::{Options, conditions};
-use crate::api::{Change, Kind, ObjectKey, Objects, StatusUpdate};
-use crate::model::{Changed, Model, PoolName};
+use crate::api::{Change, IngressUpdate, Kind, ObjectKey, Objects, StatusUpdate};
+use crate::model::{Changed, Model, Origin, OriginKind, Pool, PoolName, Route};
 
-/// Translator keeps what every pool means, and follows changes of objects.
+/// Translator keeps what every pool and Ingress means, and follows changes of objects.
 #[derive(Clone, Debug, Default)]
 pub struct Translator {
     options: Options,
     slices: Slices,
-    results: BTreeMap<ObjectKey, PoolResult>,
+    pools: BTreeMap<ObjectKey, PoolResult>,
+    ingresses: BTreeMap<ObjectKey, IngressResult>,
+    services: BTreeMap<ServicePort, ServiceResult>,
+    /// The Ingresses that name a port of a Service.
+    wanted: BTreeMap<ServicePort, BTreeSet<ObjectKey>>,
+    policies: Policies,
     claims: Claims,
-    lost: BTreeMap<ObjectKey, Vec<String>>,
-    users: BTreeMap<(Kind, ObjectKey), BTreeSet<ObjectKey>>,
-    abroad: BTreeSet<ObjectKey>,
+    lost: BTreeMap<Origin, Vec<String>>,
+    users: Users,
     model: Model,
 }
 
@@ -31,6 +39,8 @@ pub struct Step {
     pub changed: Changed,
     /// Pools whose status may have to say something else.
     pub judged: BTreeSet<ObjectKey>,
+    /// Ingresses of which something else may have to be said.
+    pub judged_ingresses: BTreeSet<ObjectKey>,
 }
 
 impl Step {
@@ -38,6 +48,17 @@ impl Step {
     pub fn is_empty(&self) -> bool {
         self.changed.is_empty()
     }
+}
+
+/// Work is what is left to do for a change.
+#[derive(Debug, Default)]
+struct Work {
+    dirty: BTreeSet<Unit>,
+    /// Pools that may have come or gone.
+    settle: BTreeSet<ObjectKey>,
+    /// Objects whose routes are to be compared with those of others.
+    judge: BTreeSet<Origin>,
+    step: Step,
 }
 
 impl Translator {
@@ -51,192 +72,333 @@ impl Translator {
         &self.model
     }
 
-    /// Returns the Secrets that pools refer to.
+    /// Returns the Secrets that pools and Ingresses refer to.
     pub fn secrets(&self) -> BTreeSet<ObjectKey> {
-        // Secrets stand between grants and Services: the others are not looked at.
-        let nothing = ObjectKey::new("", "");
-        let secrets = (Kind::Secret, nothing.clone())..(Kind::Service, nothing);
-        self.users.range(secrets).map(|((_, key), _)| key.clone()).collect()
+        self.users.wanted(Kind::Secret).cloned().collect()
+    }
+
+    /// Returns the names that Services are aliases for.
+    pub fn names(&self) -> BTreeSet<ObjectKey> {
+        self.users.wanted(Kind::DnsRecord).cloned().collect()
     }
 
     /// Translates all objects anew.
     pub fn restart(&mut self, objects: &Objects) -> Step {
         self.slices = Slices::of(objects);
-        let known: BTreeSet<ObjectKey> =
-            self.results.keys().chain(objects.backend_pools.keys()).cloned().collect();
+        let pools = self.pools.keys().chain(objects.backend_pools.keys()).cloned();
         let invalid = objects.invalid.keys().filter(|(kind, _)| *kind == Kind::BackendPool);
-        let dirty = known.into_iter().chain(invalid.map(|(_, key)| key.clone())).collect();
-        self.translate(objects, dirty)
+        let pools = pools.chain(invalid.map(|(_, key)| key.clone())).map(Unit::BackendPool);
+        let ingresses = self.ingresses.keys().chain(objects.ingresses.keys()).cloned();
+        let services = self.services.keys().cloned().map(Unit::Service);
+        let dirty: BTreeSet<Unit> =
+            pools.chain(ingresses.map(Unit::Ingress)).chain(services).collect();
+        for unit in &dirty {
+            if let Unit::BackendPool(key) = unit {
+                self.policies.update(objects, key);
+            }
+        }
+        self.translate(objects, Work { dirty, ..Work::default() })
     }
 
     /// Follows changes that were already applied to `objects`.
     pub fn apply(&mut self, objects: &Objects, changes: &[Change]) -> Step {
-        let mut dirty = BTreeSet::new();
-        for change in changes {
-            match change.kind {
+        let mut work = Work::default();
+        let Work { dirty, step, .. } = &mut work;
+        for Change { kind, key, .. } in changes {
+            match kind {
                 Kind::BackendPool => {
-                    dirty.insert(change.key.clone());
-                }
-                Kind::EndpointSlice => {
-                    for service in self.slices.update(objects, &change.key) {
-                        self.add_users(Kind::Service, &service, &mut dirty);
+                    dirty.insert(Unit::BackendPool(key.clone()));
+                    for service in self.policies.update(objects, key) {
+                        step.judged.extend(self.policies.of(&service).cloned());
+                        dirty.extend(ports(&self.services, &service).cloned().map(Unit::Service));
                     }
                 }
-                Kind::ReferenceGrant => dirty.extend(self.abroad.iter().cloned()),
-                Kind::Node | Kind::Secret | Kind::Service => {
-                    self.add_users(change.kind, &change.key, &mut dirty);
+                Kind::Ingress => {
+                    dirty.insert(Unit::Ingress(key.clone()));
                 }
+                Kind::EndpointSlice => {
+                    for service in self.slices.update(objects, key) {
+                        dirty.extend(self.users.of(Kind::EndpointSlice, &service).cloned());
+                    }
+                    continue;
+                }
+                Kind::ReferenceGrant => dirty.extend(self.users.abroad().cloned()),
+                Kind::IngressClass => {
+                    // Whichever it was or is, it may decide what the default is.
+                    dirty.extend(self.users.of(*kind, &ObjectKey::new("", "")).cloned());
+                }
+                Kind::DnsRecord | Kind::Node | Kind::Secret | Kind::Service => {}
             }
+            dirty.extend(self.users.of(*kind, key).cloned());
         }
-        self.translate(objects, dirty)
+        self.translate(objects, work)
     }
 
     /// Returns what the status of every pool should say.
     pub fn updates(&self, objects: &Objects) -> Vec<StatusUpdate> {
         let invalid = objects.invalid.keys().filter(|(kind, _)| *kind == Kind::BackendPool);
         let keys: BTreeSet<&ObjectKey> =
-            self.results.keys().chain(invalid.map(|(_, key)| key)).collect();
+            self.pools.keys().chain(invalid.map(|(_, key)| key)).collect();
         keys.into_iter().filter_map(|key| self.update_of(objects, key)).collect()
     }
 
     /// Returns what the status of one pool should say; nothing where there is no such pool.
     pub fn update_of(&self, objects: &Objects, key: &ObjectKey) -> Option<StatusUpdate> {
-        if let Some(result) = self.results.get(key) {
-            let lost = self.lost.get(key).map(Vec::as_slice).unwrap_or_default();
-            return Some(conditions::update(key, result, lost));
+        if let Some(result) = self.pools.get(key) {
+            let name = PoolName::new(&key.namespace, &key.name);
+            let conflicts = self.policies.lost(key);
+            let lost =
+                if result.is_settings { &conflicts } else { self.lost(&Origin::pool(&name)) };
+            let applied = if result.is_settings { self.pools_of(key).len() } else { 0 };
+            return Some(conditions::update(key, result, lost, applied));
         }
         let invalid = objects.invalid.get(&(Kind::BackendPool, key.clone()))?;
         Some(conditions::unreadable(key, invalid.generation, &invalid.message))
     }
 
-    fn add_users(&self, kind: Kind, key: &ObjectKey, dirty: &mut BTreeSet<ObjectKey>) {
-        dirty.extend(self.users.get(&(kind, key.clone())).into_iter().flatten().cloned());
+    /// Returns what is to be said of every Ingress that is ours.
+    pub fn ingress_updates(&self) -> Vec<IngressUpdate> {
+        let updates = self.ingresses.keys().filter_map(|key| self.ingress_update_of(key));
+        updates.filter(|update| update.is_ours).collect()
     }
 
-    fn translate(&mut self, objects: &Objects, dirty: BTreeSet<ObjectKey>) -> Step {
-        let mut step = Step::default();
-        let mut judge = BTreeSet::new();
-        for key in dirty {
-            let context =
-                Context { objects, slices: &self.slices, options: self.options, pool: &key };
-            let object = objects.backend_pools.get(&key);
-            let new = object.map(|object| pool::translate(context, object));
-            judge.extend(self.replace(&key, new, &mut step));
-            step.judged.insert(key);
-        }
-        for key in judge {
-            self.judge(&key, &mut step);
-            step.judged.insert(key);
-        }
-        step
+    /// Returns what is to be said of an Ingress; nothing where there is none.
+    pub fn ingress_update_of(&self, key: &ObjectKey) -> Option<IngressUpdate> {
+        let result = self.ingresses.get(key)?;
+        let services = result.ports.iter().filter_map(|port| self.services.get(port));
+        let services = services.map(|service| &service.problems);
+        let lost = self.lost(&Origin::ingress(&key.namespace, &key.name));
+        let problems = conditions::of_ingress(&result.problems, services, lost);
+        Some(IngressUpdate { ingress: key.clone(), is_ours: result.ours.is_some(), problems })
     }
 
-    /// Puts a new result in the place of the old; returns the pools whose routes must be judged.
-    fn replace(
-        &mut self,
-        key: &ObjectKey,
-        new: Option<PoolResult>,
-        step: &mut Step,
-    ) -> BTreeSet<ObjectKey> {
-        let name = PoolName::new(&key.namespace, &key.name);
-        let old = self.results.remove(key);
-        let mut judge = BTreeSet::new();
-        let empty: &[crate::model::Route] = &[];
-        let old_routes = old.as_ref().map_or(empty, |old| old.routes.as_slice());
-        let new_routes = new.as_ref().map_or(empty, |new| new.routes.as_slice());
-        if old_routes != new_routes {
-            judge.extend(self.claims.remove(old_routes));
-            judge.extend(self.claims.add(new_routes));
-            judge.insert(key.clone());
+    /// Returns the pools of the model that a BackendPool is about: its own, or those of the ports
+    /// that have its settings.
+    pub fn pools_of(&self, key: &ObjectKey) -> Vec<PoolName> {
+        if self.pools.get(key).is_some_and(|result| !result.is_settings) {
+            return vec![PoolName::new(&key.namespace, &key.name)];
         }
-        self.follow_users(key, old.as_ref(), new.as_ref());
-        let pool = new.as_ref().and_then(|new| new.pool.clone());
-        let same = match (&pool, self.model.pools.get(&name)) {
-            (Some(new), Some(old)) => new == old,
-            (new, old) => new.is_none() && old.is_none(),
+        let users = self.users.of(Kind::BackendPool, key);
+        let ports = users.filter_map(|unit| match unit {
+            Unit::Service(port) => Some(port),
+            _ => None,
+        });
+        let has_its = |port: &&ServicePort| {
+            self.services.get(*port).is_some_and(|result| result.settings.as_ref() == Some(key))
         };
-        if !same {
-            step.changed.pools.insert(name.clone());
-            match pool {
-                Some(pool) => self.model.pools.insert(name.clone(), pool),
-                None => self.model.pools.remove(&name),
+        ports.filter(has_its).map(ServicePort::pool_name).collect()
+    }
+
+    fn lost(&self, origin: &Origin) -> &[String] {
+        self.lost.get(origin).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn translate(&mut self, objects: &Objects, mut work: Work) -> Step {
+        while let Some(unit) = work.dirty.pop_first() {
+            match unit {
+                Unit::Ingress(key) => self.translate_ingress(objects, &key, &mut work),
+                Unit::Service(port) => self.translate_service(objects, &port, &mut work),
+                Unit::BackendPool(key) => self.translate_pool(objects, &key, &mut work),
+            }
+        }
+        for key in std::mem::take(&mut work.settle) {
+            self.settle(&key, &mut work.step);
+        }
+        for origin in std::mem::take(&mut work.judge) {
+            self.judge(&origin, &mut work.step);
+            let key = ObjectKey::new(origin.namespace(), origin.name());
+            match origin.kind() {
+                OriginKind::BackendPool => work.step.judged.insert(key),
+                OriginKind::Ingress => work.step.judged_ingresses.insert(key),
             };
         }
-        let certificates =
-            new.as_ref().map_or_else(|| Arc::from([]), |n| Arc::clone(&n.certificates));
-        let before = self.model.certificates.get(&name).map(AsRef::as_ref).unwrap_or_default();
-        if *before != *certificates {
-            step.changed.certificates.insert(name.clone());
-            if certificates.is_empty() {
-                self.model.certificates.remove(&name);
-            } else {
-                self.model.certificates.insert(name, certificates);
-            }
-        }
+        work.step
+    }
+
+    fn context<'a>(&'a self, objects: &'a Objects, from: &'a ObjectKey) -> Context<'a> {
+        Context { objects, slices: &self.slices, options: &self.options, from }
+    }
+
+    fn translate_pool(&mut self, objects: &Objects, key: &ObjectKey, work: &mut Work) {
+        let object = objects.backend_pools.get(key);
+        let new = object.map(|object| pool::translate(self.context(objects, key), object));
+        let origin = Origin::pool(&PoolName::new(&key.namespace, &key.name));
+        let old = self.pools.remove(key);
+        let routes = |result: &Option<PoolResult>| -> Vec<Route> {
+            result.as_ref().map(|result| result.routes.clone()).unwrap_or_default()
+        };
+        self.claim(&origin, &routes(&old), &routes(&new), work);
+        let used = |result: &Option<PoolResult>| result.as_ref().map(|result| result.used.clone());
+        self.users.follow(
+            &Unit::BackendPool(key.clone()),
+            used(&old).as_ref(),
+            used(&new).as_ref(),
+        );
+        let certificates = new.as_ref().map(|new| Arc::clone(&new.certificates));
+        put_list(
+            &mut self.model.certificates,
+            &origin,
+            certificates,
+            &mut work.step.changed.certificates,
+        );
         if let Some(new) = new {
-            self.results.insert(key.clone(), new);
+            self.pools.insert(key.clone(), new);
         }
-        judge
+        work.settle.insert(key.clone());
+        work.step.judged.insert(key.clone());
     }
 
-    fn judge(&mut self, key: &ObjectKey, step: &mut Step) {
-        let name = PoolName::new(&key.namespace, &key.name);
-        let routes = self.results.get(key).map(|r| r.routes.as_slice()).unwrap_or_default();
-        let (accepted, lost) = self.claims.judge(routes);
-        if lost.is_empty() {
-            self.lost.remove(key);
-        } else {
-            self.lost.insert(key.clone(), lost);
-        }
-        let before = self.model.routes.get(&name).map(AsRef::as_ref).unwrap_or_default();
-        if *before == *accepted {
-            return;
-        }
-        step.changed.routes.insert(name.clone());
-        if accepted.is_empty() {
-            self.model.routes.remove(&name);
-        } else {
-            self.model.routes.insert(name, accepted);
-        }
-    }
-
-    fn follow_users(
-        &mut self,
-        key: &ObjectKey,
-        old: Option<&PoolResult>,
-        new: Option<&PoolResult>,
-    ) {
-        for used in used_by(old) {
-            if let Some(users) = self.users.get_mut(&used) {
+    fn translate_ingress(&mut self, objects: &Objects, key: &ObjectKey, work: &mut Work) {
+        let object = objects.ingresses.get(key);
+        let new = object.map(|object| ingress::translate(self.context(objects, key), object));
+        let origin = Origin::ingress(&key.namespace, &key.name);
+        let nothing = IngressResult::default();
+        let old = self.ingresses.remove(key);
+        let (before, after) = (old.as_ref().unwrap_or(&nothing), new.as_ref().unwrap_or(&nothing));
+        self.claim(&origin, &before.routes, &after.routes, work);
+        self.users.follow(&Unit::Ingress(key.clone()), Some(&before.used), Some(&after.used));
+        for port in before.ports.difference(&after.ports) {
+            if let Some(users) = self.wanted.get_mut(port) {
                 users.remove(key);
                 if users.is_empty() {
-                    self.users.remove(&used);
+                    self.wanted.remove(port);
                 }
             }
+            work.dirty.insert(Unit::Service(port.clone()));
         }
-        for used in used_by(new) {
-            self.users.entry(used).or_default().insert(key.clone());
+        for port in after.ports.difference(&before.ports) {
+            self.wanted.entry(port.clone()).or_default().insert(key.clone());
+            work.dirty.insert(Unit::Service(port.clone()));
         }
-        if new.is_some_and(|new| new.used.other_namespaces) {
-            self.abroad.insert(key.clone());
+        if (&before.ours, before.created) != (&after.ours, after.created) {
+            // What the class says of settings, and whose class counts for a port.
+            work.dirty.extend(after.ports.iter().cloned().map(Unit::Service));
+        }
+        work.settle.extend(before.pools.symmetric_difference(&after.pools).cloned());
+        let certificates = Some(Arc::clone(&after.certificates));
+        put_list(
+            &mut self.model.certificates,
+            &origin,
+            certificates,
+            &mut work.step.changed.certificates,
+        );
+        if let Some(new) = new {
+            self.ingresses.insert(key.clone(), new);
+        }
+        work.step.judged_ingresses.insert(key.clone());
+    }
+
+    fn translate_service(&mut self, objects: &Objects, port: &ServicePort, work: &mut Work) {
+        let wanted = self.wanted.get(port);
+        let context = self.context(objects, &port.service);
+        let new = wanted.map(|wanted| {
+            let of_class = self.of_class(wanted);
+            service::translate(context, port, &self.policies, of_class)
+        });
+        let old = self.services.remove(port);
+        let used = |result: &Option<ServiceResult>| result.as_ref().map(|r| r.used.clone());
+        self.users.follow(&Unit::Service(port.clone()), used(&old).as_ref(), used(&new).as_ref());
+        if old.as_ref().map(|old| &old.problems) != new.as_ref().map(|new| &new.problems) {
+            let users = self.wanted.get(port).into_iter().flatten();
+            work.step.judged_ingresses.extend(users.cloned());
+        }
+        let settings = |result: &Option<ServiceResult>| result.as_ref()?.settings.clone();
+        if settings(&old) != settings(&new) {
+            work.step.judged.extend(settings(&old).into_iter().chain(settings(&new)));
+        }
+        self.put_pool(&port.pool_name(), new.as_ref().map(|new| &new.pool), &mut work.step);
+        if let Some(new) = new {
+            self.services.insert(port.clone(), new);
+        }
+    }
+
+    /// Returns the settings that the class of the first Ingress that names some says, of those that
+    /// name a port.
+    fn of_class(&self, ingresses: &BTreeSet<ObjectKey>) -> Option<&ObjectKey> {
+        let found = ingresses.iter().filter_map(|key| {
+            let result = self.ingresses.get(key)?;
+            let settings = result.ours.as_ref()?.parameters.as_ref()?;
+            Some((result.created, key, settings))
+        });
+        found.min().map(|(_, _, settings)| settings)
+    }
+
+    /// Follows the routes of an object, and notes whose routes must be judged for it.
+    fn claim(&mut self, origin: &Origin, old: &[Route], new: &[Route], work: &mut Work) {
+        if old != new {
+            work.judge.extend(self.claims.remove(old));
+            work.judge.extend(self.claims.add(new));
+            work.judge.insert(origin.clone());
+        }
+    }
+
+    /// Puts the pool of a BackendPool into the model. One that an Ingress names and that is not
+    /// there has no endpoints, so that its requests are refused and do not go elsewhere.
+    fn settle(&mut self, key: &ObjectKey, step: &mut Step) {
+        let name = PoolName::new(&key.namespace, &key.name);
+        let declared = self.pools.get(key).and_then(|result| result.pool.clone());
+        let is_named = || {
+            let mut users = self.users.of(Kind::BackendPool, key);
+            users.any(|unit| matches!(unit, Unit::Ingress(_)))
+        };
+        let pool = match declared {
+            None if is_named() => Some(Arc::new(Pool::new(name.clone()))),
+            declared => declared,
+        };
+        self.put_pool(&name, pool.as_ref(), step);
+    }
+
+    fn put_pool(&mut self, name: &PoolName, new: Option<&Arc<Pool>>, step: &mut Step) {
+        if self.model.pools.get(name) == new {
+            return;
+        }
+        step.changed.pools.insert(name.clone());
+        match new {
+            Some(pool) => self.model.pools.insert(name.clone(), Arc::clone(pool)),
+            None => self.model.pools.remove(name),
+        };
+    }
+
+    fn judge(&mut self, origin: &Origin, step: &mut Step) {
+        let key = ObjectKey::new(origin.namespace(), origin.name());
+        let routes = match origin.kind() {
+            OriginKind::BackendPool => self.pools.get(&key).map(|result| &result.routes),
+            OriginKind::Ingress => self.ingresses.get(&key).map(|result| &result.routes),
+        };
+        let (accepted, lost) = self.claims.judge(routes.map(Vec::as_slice).unwrap_or_default());
+        if lost.is_empty() {
+            self.lost.remove(origin);
         } else {
-            self.abroad.remove(key);
+            self.lost.insert(origin.clone(), lost);
         }
+        put_list(&mut self.model.routes, origin, Some(accepted), &mut step.changed.routes);
     }
 }
 
-fn used_by(result: Option<&PoolResult>) -> impl Iterator<Item = (Kind, ObjectKey)> {
-    result.into_iter().flat_map(|result| {
-        let of = |kind: Kind, keys: &BTreeSet<ObjectKey>| {
-            keys.iter().map(|key| (kind, key.clone())).collect::<Vec<_>>()
-        };
-        let used = &result.used;
-        [
-            of(Kind::Service, &used.services),
-            of(Kind::Secret, &used.secrets),
-            of(Kind::Node, &used.nodes),
-        ]
-        .into_iter()
-        .flatten()
-    })
+/// Puts a list in the place of another; an empty one has no place.
+fn put_list<T: PartialEq>(
+    lists: &mut BTreeMap<Origin, Arc<[T]>>,
+    origin: &Origin,
+    new: Option<Arc<[T]>>,
+    changed: &mut BTreeSet<Origin>,
+) {
+    let new = new.filter(|new| !new.is_empty());
+    if lists.get(origin) == new.as_ref() {
+        return;
+    }
+    changed.insert(origin.clone());
+    match new {
+        Some(new) => lists.insert(origin.clone(), new),
+        None => lists.remove(origin),
+    };
+}
+
+/// Yields the known ports of a Service.
+fn ports<'a, T>(
+    services: &'a BTreeMap<ServicePort, T>,
+    service: &ObjectKey,
+) -> impl Iterator<Item = &'a ServicePort> {
+    let first = ServicePort { service: service.clone(), port: Port::Number(0) };
+    let service = service.clone();
+    services.range(first..).map(|(port, _)| port).take_while(move |port| port.service == service)
 }

@@ -2,16 +2,27 @@
 
 use std::collections::BTreeSet;
 
-use crate::api::{ObjectKey, Objects, StatusUpdate};
+use std::sync::Arc;
+
+use crate::api::{IngressUpdate, ObjectKey, Objects, StatusUpdate};
 use crate::model::Model;
 
 use super::Translator;
 
-/// Options say where Weir runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Options say where Weir runs, and what is its.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Whether manifests come from a directory: endpoints may then be on loopback.
     pub standalone: bool,
+    /// The class of Ingresses that is ours even where there is no IngressClass of that name.
+    /// Default is `weir`.
+    pub ingress_class: Arc<str>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { standalone: false, ingress_class: "weir".into() }
+    }
 }
 
 /// Translation is what all objects together mean.
@@ -21,8 +32,12 @@ pub struct Translation {
     pub model: Model,
     /// What the status of every pool should say, by pool.
     pub updates: Vec<StatusUpdate>,
-    /// Secrets that some pool refers to, there or not.
+    /// What is to be said of every Ingress that is ours, by Ingress.
+    pub ingresses: Vec<IngressUpdate>,
+    /// Secrets that some pool or Ingress refers to, there or not.
     pub secrets: BTreeSet<ObjectKey>,
+    /// Names that Services are aliases for.
+    pub names: BTreeSet<ObjectKey>,
 }
 
 /// Translates all objects.
@@ -32,6 +47,8 @@ pub fn translate(objects: &Objects, options: Options) -> Translation {
     Translation {
         model: translator.model().clone(),
         updates: translator.updates(objects),
+        ingresses: translator.ingress_updates(),
         secrets: translator.secrets(),
+        names: translator.names(),
     }
 }

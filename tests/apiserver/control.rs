@@ -9,10 +9,10 @@ use kube::Client;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use weir::api::{Kind, Object, ObjectKey, StatusUpdate, UpdatedCondition};
+use weir::api::{IngressUpdate, Kind, Object, ObjectKey, StatusUpdate, UpdatedCondition};
 use weir::metrics::Metrics;
 use weir::model::PoolName;
-use weir::reconcile::{self, Reconciler};
+use weir::reconcile::{self, Outlets, Reconciler};
 use weir::source::{Batch, State, kubernetes};
 use weir::table::{RequestHead, TableHandle};
 use weir::translate;
@@ -36,6 +36,7 @@ pub struct Control {
 struct Told {
     objects: BTreeMap<(Kind, ObjectKey), Object>,
     conditions: BTreeMap<ObjectKey, Vec<UpdatedCondition>>,
+    ingresses: BTreeMap<ObjectKey, IngressUpdate>,
 }
 
 impl Drop for Control {
@@ -56,19 +57,23 @@ impl Control {
         let (from_source, tapped) = mpsc::channel(16);
         let (to_reconcile, batches) = mpsc::channel(16);
         let (updates, updated) = mpsc::channel(16);
+        let (ingresses, ingresses_updated) = mpsc::channel(16);
         let (secrets, wanted) = watch::channel(BTreeSet::new());
+        let (names, _) = watch::channel(BTreeSet::new());
         let (state, state_seen) = watch::channel(State::default());
         let reconciler = Reconciler::new(
-            translate::Options { standalone: false },
+            translate::Options::default(),
             table.clone(),
             pools,
             Arc::clone(&metrics),
         );
+        let outlets = Outlets { pools: updates, ingresses, secrets, names };
         let tasks = vec![
             tokio::spawn(kubernetes::run(client, options, from_source, wanted, state, metrics)),
             tokio::spawn(tap(tapped, to_reconcile, Arc::clone(&told))),
-            tokio::spawn(reconcile::run(reconciler, batches, updates, secrets)),
+            tokio::spawn(reconcile::run(reconciler, batches, outlets)),
             tokio::spawn(note(updated, Arc::clone(&told))),
+            tokio::spawn(note_ingresses(ingresses_updated, Arc::clone(&told))),
         ];
         Self { table, state: state_seen, told, tasks, _readers: readers }
     }
@@ -122,6 +127,11 @@ impl Control {
     pub fn conditions(&self, namespace: &str, name: &str) -> Vec<UpdatedCondition> {
         let key = ObjectKey::new(namespace, name);
         self.told.lock().conditions.get(&key).cloned().unwrap_or_default()
+    }
+
+    /// Returns what is said of an Ingress.
+    pub fn ingress(&self, namespace: &str, name: &str) -> Option<IngressUpdate> {
+        self.told.lock().ingresses.get(&ObjectKey::new(namespace, name)).cloned()
     }
 
     /// Waits until something holds.
@@ -196,5 +206,11 @@ async fn tap(mut from: mpsc::Receiver<Batch>, to: mpsc::Sender<Batch>, told: Arc
 async fn note(mut from: mpsc::Receiver<StatusUpdate>, told: Arc<Mutex<Told>>) {
     while let Some(update) = from.recv().await {
         told.lock().conditions.insert(update.pool, update.conditions);
+    }
+}
+
+async fn note_ingresses(mut from: mpsc::Receiver<IngressUpdate>, told: Arc<Mutex<Told>>) {
+    while let Some(update) = from.recv().await {
+        told.lock().ingresses.insert(update.ingress.clone(), update);
     }
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::net::TcpSocket;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use weir::api::{EventKind, EventNote, ObjectKey};
+use weir::api::{EventKind, EventNote, Kind, ObjectKey, ObjectRef};
 use weir::metrics::Metrics;
 use weir::model::{HealthCheck, Model, Pool, PoolName, Probe};
 use weir::table::{Table, TableHandle};
@@ -149,7 +149,8 @@ async fn a_flapping_endpoint_is_two_events_that_count() {
         for _ in 0..FLAPS {
             for kind in [EventKind::EndpointUnhealthy, EventKind::EndpointHealthy] {
                 let pool = ObjectKey::new("flaps", "shop");
-                let note = EventNote { pool, kind, message: "endpoint 10.0.0.1:80".to_owned() };
+                let object = ObjectRef::new(Kind::BackendPool, pool);
+                let note = EventNote { object, kind, message: "endpoint 10.0.0.1:80".to_owned() };
                 notes.send(note).await.unwrap();
             }
         }

@@ -17,6 +17,7 @@ mod cases;
 mod control;
 mod crd;
 mod events;
+mod ingress;
 mod objects;
 #[path = "../support/pool.rs"]
 mod pool;

@@ -130,6 +130,7 @@ async fn without_any_right_to_read_the_source_says_which_one_is_missing() {
         ("backendpools", "BackendPool"),
         ("services", "Service"),
         ("endpointslices", "EndpointSlice"),
+        ("ingresses", "Ingresse"),
         ("referencegrants", "ReferenceGrant"),
         ("secrets", "Secret"),
     ] {
@@ -146,7 +147,7 @@ async fn without_any_right_to_read_the_source_says_which_one_is_missing() {
             running.push((weir, format!("may not list and watch {kind}s: check the RBAC rules")));
         }
     }
-    assert_eq!(seen, 12);
+    assert_eq!(seen, 14);
     for (weir, message) in running {
         weir.until_state(&message, |s| s.trouble.as_deref() == Some(&*message)).await;
     }
@@ -169,9 +170,13 @@ fn writes(namespace: &str, name: &str) -> Vec<Write> {
         { "count": 2, "lastObservedTime": "2026-01-01T00:00:01.000000Z" } });
     let status = json!({ "status": { "conditions": [] } });
     let pool = format!("{}/shop", pools(namespace));
+    let ingress = format!("/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses/shop");
+    let served = json!({ "status": { "loadBalancer": {} } });
     vec![
         ("get backendpools", Method::GET, pool.clone(), Value::Null),
         ("patch backendpools/status", Method::PATCH, format!("{pool}/status"), status),
+        ("get ingresses", Method::GET, ingress.clone(), Value::Null),
+        ("patch ingresses/status", Method::PATCH, format!("{ingress}/status"), served),
         ("create events", Method::POST, events.clone(), event),
         ("patch events", Method::PATCH, format!("{events}/{name}"), series),
         ("create leases", Method::POST, leases.clone(), lease.clone()),

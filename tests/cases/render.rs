@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
-use weir::api::{ObjectKey, StatusUpdate};
-use weir::model::{Endpoint, Model, Readiness};
+use weir::api::{IngressUpdate, ObjectKey, StatusUpdate};
+use weir::model::{Endpoint, Model, Origin, OriginKind, Readiness};
 
 /// Shows a model. Fields that say what a pool with nothing but a backend says are left out, unless
 /// everything is asked for.
@@ -38,6 +38,10 @@ pub fn model(model: &Model, everything: bool) -> String {
             fields.remove("id");
             fields.remove("pool");
             fields.insert("name".to_owned(), json!(route.id.name));
+            if route.id.object.kind() == OriginKind::Ingress {
+                fields.insert("pool".to_owned(), json!(route.pool));
+                fields.remove("is_one_label");
+            }
             if !everything && fields["backend_request_timeout"] == json!("60s") {
                 fields.remove("backend_request_timeout");
             }
@@ -45,7 +49,7 @@ pub fn model(model: &Model, everything: bool) -> String {
             fields["matches"] = route.matches.iter().map(shorten).collect();
             shown
         });
-        routes.insert(name.to_string(), list.collect());
+        routes.insert(shown_origin(name), list.collect());
     }
     let mut certificates = Map::new();
     for (name, list) in &model.certificates {
@@ -59,13 +63,25 @@ pub fn model(model: &Model, everything: bool) -> String {
                 "not_after": certificate.not_after,
             })
         });
-        certificates.insert(name.to_string(), list.collect());
+        certificates.insert(shown_origin(name), list.collect());
     }
     yaml(&json!({ "pools": pools, "routes": routes, "certificates": certificates }))
 }
 
-/// Shows what is said of pools, and which Secrets are needed.
-pub fn status(updates: &[StatusUpdate], secrets: &BTreeSet<ObjectKey>) -> String {
+/// A BackendPool by its name alone, as there are so many.
+fn shown_origin(origin: &Origin) -> String {
+    match origin.kind() {
+        OriginKind::BackendPool => origin.as_str().to_owned(),
+        OriginKind::Ingress => origin.to_string(),
+    }
+}
+
+/// Shows what is said of pools and Ingresses, and which Secrets are needed.
+pub fn status(
+    updates: &[StatusUpdate],
+    ingresses: &[IngressUpdate],
+    secrets: &BTreeSet<ObjectKey>,
+) -> String {
     let mut pools = Map::new();
     for update in updates {
         let conditions: Map<String, Value> = update
@@ -81,7 +97,16 @@ pub fn status(updates: &[StatusUpdate], secrets: &BTreeSet<ObjectKey>) -> String
         pools.insert(update.pool.to_string(), value);
     }
     let secrets: Vec<_> = secrets.iter().map(ToString::to_string).collect();
-    yaml(&json!({ "pools": pools, "secrets": secrets }))
+    if ingresses.is_empty() {
+        return yaml(&json!({ "pools": pools, "secrets": secrets }));
+    }
+    let mut shown = Map::new();
+    for update in ingresses.iter().filter(|update| update.is_ours) {
+        let problems = update.problems.iter();
+        let problems = problems.map(|p| format!("{}: {}", p.reason.as_str(), p.message));
+        shown.insert(update.ingress.to_string(), problems.collect());
+    }
+    yaml(&json!({ "pools": pools, "ingresses": shown, "secrets": secrets }))
 }
 
 fn yaml(value: &Value) -> String {

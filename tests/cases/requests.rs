@@ -14,7 +14,7 @@ struct Case {
     request: String,
     #[serde(default)]
     headers: Vec<String>,
-    /// `namespace/pool#route`, or status and reason.
+    /// `namespace/pool#route` with the route as metrics name it, or status and reason.
     goes: String,
 }
 
@@ -68,7 +68,7 @@ fn answer(case: &Case, table: &Table) -> Result<(String, String), String> {
     let found = match found {
         Ok(route) => {
             let pool = table.pool(route).ok_or("a route without a pool")?;
-            format!("{}#{}", pool.model.name, route.id.name)
+            format!("{}#{}", pool.model.name, route.id.label())
         }
         Err(error) => format!("{} {}", error.reason().status(), error.reason().as_str()),
     };

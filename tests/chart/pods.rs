@@ -29,7 +29,7 @@ fn they_are_restricted_and_replaced_one_by_one() {
             Some("Deployment") => &workload["spec"]["strategy"],
             _ => &workload["spec"]["updateStrategy"],
         };
-        let least = if is_on_node_ports(&workload) { 1 } else { 0 };
+        let least = i32::from(is_on_node_ports(&workload));
         if strategy["type"] != "OnDelete" {
             assert_eq!(strategy["rollingUpdate"]["maxUnavailable"], least, "{case}");
         }

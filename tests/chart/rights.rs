@@ -13,6 +13,7 @@ fn it_grants_no_more_than_is_needed() {
     let Some(helm) = Helm::find() else { return };
     let writes = [
         ("weir.dev", "backendpools/status", "patch"),
+        ("networking.k8s.io", "ingresses/status", "patch"),
         ("events.k8s.io", "events", "create"),
         ("events.k8s.io", "events", "patch"),
         ("coordination.k8s.io", "leases", "create"),

@@ -58,7 +58,7 @@ fn close(schema: &mut Value) {
     for name in ["properties", "items", "additionalProperties"] {
         match map.get_mut(name) {
             Some(Value::Object(inner)) if name == "properties" => {
-                inner.values_mut().for_each(close)
+                inner.values_mut().for_each(close);
             }
             Some(inner) => close(inner),
             None => {}

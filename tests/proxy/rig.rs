@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weir::metrics::Metrics;
-use weir::model::{Limits, Model, PathPattern, Pool, PoolName, Route, RouteId, RouteMatch};
+use weir::model::{Limits, Model, Origin, PathPattern, Pool, PoolName, Route, RouteId, RouteMatch};
 use weir::proxy::{self, Options};
 use weir::table::{Table, TableHandle};
 use weir::upstream::{Pools, clock};
@@ -37,11 +37,13 @@ pub fn route() -> Route {
     Route {
         id: RouteId {
             created: 0,
-            object: PoolName::new("default", "test"),
+            object: Origin::pool(&PoolName::new("default", "test")),
             position: 0,
             name: "all".into(),
         },
         hostnames: Vec::new(),
+        is_one_label: false,
+        is_fallback: false,
         matches: vec![RouteMatch {
             path: PathPattern::Prefix("/".into()),
             method: None,
@@ -79,7 +81,7 @@ impl Rig {
         let mut model = Model::default();
         let name = pool.name.clone();
         model.pools.insert(name.clone(), Arc::new(pool));
-        model.routes.insert(name, vec![route].into());
+        model.routes.insert(Origin::pool(&name), vec![route].into());
         self.table.publish(Table::build(&model, &self.pools, &self.metrics, clock::now()));
     }
 

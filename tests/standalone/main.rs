@@ -13,6 +13,7 @@
 mod balancing;
 mod content;
 mod failure;
+mod ingress;
 mod probe;
 mod rig;
 mod series;

@@ -112,6 +112,7 @@ pub struct Weir {
     lines: Receiver<String>,
     pub log: Vec<String>,
     pub http: SocketAddr,
+    pub https: SocketAddr,
     pub admin: SocketAddr,
     pub manifests: PathBuf,
     _directory: tempfile::TempDir,
@@ -150,11 +151,13 @@ impl Weir {
             lines,
             log: Vec::new(),
             http: nowhere,
+            https: nowhere,
             admin: nowhere,
             manifests: path,
             _directory: directory,
         };
         weir.http = weir.address_of("http");
+        weir.https = weir.address_of("https");
         weir.admin = weir.address_of("admin");
         weir.wait_ready();
         weir

@@ -143,6 +143,9 @@ spec:
 {{- with (include "weir.watchNamespace" .) }}
 - --watch-namespace={{ . }}
 {{- end }}
+{{- if .Values.service.enabled }}
+- --publish-service={{ include "weir.namespace" . }}/{{ include "weir.fullname" . }}
+{{- end }}
 - --log={{ .Values.logs.level }}
 - --log-format={{ .Values.logs.format }}
 - --access-log={{ .Values.logs.access }}

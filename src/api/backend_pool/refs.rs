@@ -78,6 +78,32 @@ pub struct StaticEndpoint {
     pub region: Option<String>,
 }
 
+/// TargetRef names a Service, or one port of it.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.group == '' && self.kind == 'Service'")
+    .message("a target is a Service: write group \"\" and kind Service"))]
+pub struct TargetRef {
+    /// API group of the target: empty, the core group. Default is empty.
+    #[serde(default)]
+    #[schemars(length(max = 253))]
+    pub group: String,
+
+    /// Kind of the target: Service.
+    #[schemars(length(min = 1, max = 63))]
+    pub kind: String,
+
+    /// Name of the Service.
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    pub name: String,
+
+    /// Name of a port of the Service, which then comes before what is said of all its ports.
+    /// Default is all ports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    pub section_name: Option<String>,
+}
+
 /// PoolTls says what clients see for the hostnames of the pool's routes.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]

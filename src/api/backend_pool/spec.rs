@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Backend, BackendPoolStatus, HealthCheck, Limits, LoadBalancing, OutlierDetection, PoolTimeouts,
-    PoolTls, RateLimit, Retry, Route, SessionPersistence,
+    PoolTls, RateLimit, Retry, Route, SessionPersistence, TargetRef,
 };
 
 /// BackendPoolSpec declares backends, the routes that lead to them, and how requests are spread.
@@ -34,8 +34,16 @@ use super::{
     .message("loadBalancing.hashOn is required for the algorithms RingHash and Maglev: say what to hash, e.g. [{clientAddress: true}]"))]
 #[x_kube(validation = Rule::new("!has(self.loadBalancing) || !has(self.loadBalancing.hashOn) || (has(self.loadBalancing.algorithm) && self.loadBalancing.algorithm in ['RingHash', 'Maglev'])")
     .message("loadBalancing.hashOn is only used by the algorithms RingHash and Maglev"))]
-#[x_kube(validation = Rule::new("self.backends.exists(b, b.weight > 0)")
+#[x_kube(validation = Rule::new("!has(self.backends) || self.backends.exists(b, b.weight > 0)")
     .message("at least one backend needs a weight above 0"))]
+#[x_kube(validation = Rule::new("!has(self.backends) || !has(self.targetRefs)")
+    .message("backends and targetRefs exclude each other: with targetRefs the endpoints are those of the Services"))]
+#[x_kube(validation = Rule::new("has(self.backends) || has(self.targetRefs) || has(self.sessionPersistence) || has(self.healthCheck) || has(self.outlierDetection) || has(self.panicThreshold) || has(self.retry) || has(self.timeouts) || has(self.limits) || has(self.rateLimit) || has(self.routes) || has(self.tls) || (has(self.loadBalancing) && (has(self.loadBalancing.slowStart) || has(self.loadBalancing.locality) || (has(self.loadBalancing.algorithm) && self.loadBalancing.algorithm != 'RoundRobin')))")
+    .message("one of backends and targetRefs must be set; settings alone are for an IngressClass that names them"))]
+#[x_kube(validation = Rule::new("has(self.backends) || !has(self.routes)")
+    .message("routes need backends: where requests for a Service go is said by Ingresses"))]
+#[x_kube(validation = Rule::new("has(self.backends) || !has(self.tls)")
+    .message("tls needs backends: the certificates of a Service's hosts are said by Ingresses"))]
 pub struct BackendPoolSpec {
     /// Routes that lead to this pool. Without routes the pool takes traffic only from objects that
     /// name it. At most 16.
@@ -43,9 +51,19 @@ pub struct BackendPoolSpec {
     #[schemars(length(min = 1, max = 16))]
     pub routes: Option<Vec<Route>>,
 
-    /// Where requests go: Services, or single endpoints. 1 to 64.
+    /// Where requests go: Services, or single endpoints. 1 to 64. Without backends the pool is only
+    /// settings: for the Services in `targetRefs`, or for the Ingresses of a class whose
+    /// `parameters` name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
-    pub backends: Vec<Backend>,
+    pub backends: Option<Vec<Backend>>,
+
+    /// Services of the same namespace that all other fields are about, wherever an Ingress names
+    /// them. The older of two pools for one Service counts. 1 to 16.
+    /// Source: Gateway API LocalPolicyTargetReferenceWithSectionName (GEP-713).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16))]
+    pub target_refs: Option<Vec<TargetRef>>,
 
     /// How an endpoint is chosen. Default is smooth weighted round robin over all ready endpoints.
     #[serde(default = "LoadBalancing::declared")]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{Node, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -118,7 +119,7 @@ fn judge(value: Value, position: usize, schema: &PoolSchema) -> Document {
         }
     };
     let key = field("/metadata/name").map(|name| match kind {
-        Kind::Node => ObjectKey::new("", name),
+        kind if !kind.is_namespaced() => ObjectKey::new("", name),
         _ => ObjectKey::new(
             field("/metadata/namespace").unwrap_or_else(|| "default".to_owned()),
             name,
@@ -133,9 +134,11 @@ fn judge(value: Value, position: usize, schema: &PoolSchema) -> Document {
     Document { name, identity, verdict }
 }
 
-const KINDS: [(Kind, &str, &[&str]); 6] = [
+const KINDS: [(Kind, &str, &[&str]); 8] = [
     (Kind::BackendPool, "weir.dev", &["v1alpha1"]),
     (Kind::EndpointSlice, "discovery.k8s.io", &["v1"]),
+    (Kind::Ingress, "networking.k8s.io", &["v1"]),
+    (Kind::IngressClass, "networking.k8s.io", &["v1"]),
     (Kind::Node, "", &["v1"]),
     (Kind::ReferenceGrant, "gateway.networking.k8s.io", &["v1beta1", "v1"]),
     (Kind::Secret, "", &["v1"]),
@@ -182,13 +185,13 @@ fn wrong_version(version: &str, right: &str) -> Problem {
 type Typed = Result<(Object, Vec<Problem>), Vec<Problem>>;
 
 fn of_kind(kind: Kind, mut value: Value, key: Option<ObjectKey>, schema: &PoolSchema) -> Typed {
-    let problems = names(&value, kind != Kind::Node);
+    let problems = names(&value, kind.is_namespaced());
     if kind != Kind::BackendPool && !problems.is_empty() {
         return Err(problems);
     }
     if let (Some(ObjectKey { namespace, .. }), Some(Value::Object(metadata))) =
         (key, value.get_mut("metadata"))
-        && kind != Kind::Node
+        && kind.is_namespaced()
         && metadata.get("namespace").is_none_or(|n| n.is_null() || n == "")
     {
         metadata.insert("namespace".to_owned(), Value::String(namespace));
@@ -198,7 +201,10 @@ fn of_kind(kind: Kind, mut value: Value, key: Option<ObjectKey>, schema: &PoolSc
             let pool = schema.validate(value)?;
             Ok((Object::BackendPool(Arc::new(pool)), Vec::new()))
         }
+        Kind::DnsRecord => Err(vec![Problem::at(&["kind"], "is not read from manifests")]),
         Kind::EndpointSlice => typed::<EndpointSlice>(value, Object::EndpointSlice),
+        Kind::Ingress => typed::<Ingress>(value, Object::Ingress),
+        Kind::IngressClass => typed::<IngressClass>(value, Object::IngressClass),
         Kind::Node => typed::<Node>(value, Object::Node),
         Kind::ReferenceGrant => {
             if let Some(version) = value.get_mut("apiVersion") {

@@ -88,7 +88,8 @@ impl PoolSchema {
     }
 
     fn check_rules(&self, object: &Value) -> Vec<Problem> {
-        let Err(errors) = self.evaluator.validate_compiled(&self.rules, object, None) else {
+        let object = without_nulls(object.clone());
+        let Err(errors) = self.evaluator.validate_compiled(&self.rules, &object, None) else {
             return Vec::new();
         };
         let mut problems: Vec<Problem> = errors
@@ -99,5 +100,17 @@ impl PoolSchema {
         problems.sort_by_cached_key(|problem| problem.path.to_string());
         problems.truncate(32);
         problems
+    }
+}
+
+/// Drops fields that are null: to `has` of a rule they are not there.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields = fields.into_iter().filter(|(_, field)| !field.is_null());
+            fields.map(|(name, field)| (name, without_nulls(field))).collect()
+        }
+        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
+        other => other,
     }
 }

@@ -19,7 +19,7 @@ use crate::translate::Options;
 /// Where a file cannot be read, or there is none.
 pub(in crate::app) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let sources = sources(&args.paths)?;
-    let options = Options { standalone: !args.cluster };
+    let options = Options { standalone: !args.cluster, ..Options::default() };
     let report = check(&sources, options, &PoolSchema::new()?);
     print(&report).context("cannot write to standard output")?;
     Ok(if report.is_refused() { ExitCode::FAILURE } else { ExitCode::SUCCESS })

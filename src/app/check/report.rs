@@ -5,11 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::api::validate::{Document, Format, Place, PoolSchema, Verdict, read};
-use crate::api::{
-    Change, ConditionReason, ConditionType, Kind, ObjectKey, Objects, StatusUpdate,
-    UpdatedCondition,
-};
-use crate::translate::{Options, translate};
+use crate::api::{Change, ConditionReason, ConditionType, Kind, ObjectKey, Objects};
+use crate::translate::{Options, Translation, translate};
 
 /// Source is one file.
 pub(super) struct Source {
@@ -102,9 +99,8 @@ pub(super) fn check(sources: &[Source], options: Options, schema: &PoolSchema) -
             }
         }
     }
-    let updates = translate(&review.objects, options).updates;
-    let updates = updates.into_iter().map(|update| (update.pool.clone(), update)).collect();
-    review.conclude(&updates)
+    let verdicts = verdicts(&translate(&review.objects, options));
+    review.conclude(&verdicts)
 }
 
 /// What has been read so far.
@@ -112,8 +108,9 @@ pub(super) fn check(sources: &[Source], options: Options, schema: &PoolSchema) -
 struct Review {
     report: Report,
     objects: Objects,
-    /// Pools that are accepted as they stand, each with the position of the finding that says so.
-    pools: Vec<(usize, ObjectKey)>,
+    /// Pools and Ingresses that are accepted as they stand, each with the position of the finding
+    /// that says so.
+    judged: Vec<(usize, (Kind, ObjectKey))>,
     first: BTreeMap<(Kind, ObjectKey), PathBuf>,
 }
 
@@ -156,8 +153,8 @@ impl Review {
                     return;
                 }
                 self.first.insert((kind, key.clone()), source.path.clone());
-                if kind == Kind::BackendPool {
-                    self.pools.push((self.report.findings.len(), key.clone()));
+                if matches!(kind, Kind::BackendPool | Kind::Ingress) {
+                    self.judged.push((self.report.findings.len(), (kind, key.clone())));
                 }
                 self.say(source, None, &name, Level::Accepted, "");
                 self.objects.apply(Change { kind, key, object: Some(object) });
@@ -169,24 +166,24 @@ impl Review {
     }
 
     /// Puts what all objects together mean in the place of what each alone seems to be.
-    fn conclude(mut self, updates: &BTreeMap<ObjectKey, StatusUpdate>) -> Report {
-        for (position, key) in self.pools.iter().rev() {
-            let Some(update) = updates.get(key) else { continue };
+    fn conclude(mut self, verdicts: &Verdicts) -> Report {
+        for (position, object) in self.judged.iter().rev() {
             let Some(alone) = self.report.findings.get(*position).cloned() else { continue };
-            let said: Vec<Finding> = update
-                .conditions
-                .iter()
-                .filter(|condition| !condition.status)
-                .filter(|condition| condition.kind != ConditionType::Programmed)
-                .map(|condition| {
-                    let (kind, reason) = (condition.kind.as_str(), condition.reason.as_str());
-                    Finding {
-                        level: level(condition),
-                        message: format!("{} ({kind}: {reason})", condition.message),
-                        ..alone.clone()
-                    }
-                })
-                .collect();
+            let Some(verdict) = verdicts.get(object) else {
+                if object.0 == Kind::Ingress
+                    && let Some(finding) = self.report.findings.get_mut(*position)
+                {
+                    finding.level = Level::Note;
+                    "is of another class, and not served".clone_into(&mut finding.message);
+                }
+                continue;
+            };
+            let said = verdict.iter().map(|(level, message)| Finding {
+                level: *level,
+                message: message.clone(),
+                ..alone.clone()
+            });
+            let said: Vec<Finding> = said.collect();
             let is_refused = said.iter().any(|finding| finding.level == Level::Refused);
             self.report.refused += usize::from(is_refused);
             let kept = if is_refused { None } else { Some(alone) };
@@ -197,11 +194,40 @@ impl Review {
     }
 }
 
+/// What is to be said of each pool, and of each Ingress that is ours.
+type Verdicts = BTreeMap<(Kind, ObjectKey), Vec<(Level, String)>>;
+
+fn verdicts(translation: &Translation) -> Verdicts {
+    let pools = translation.updates.iter().map(|update| {
+        let wrong = update
+            .conditions
+            .iter()
+            .filter(|condition| !condition.status && condition.kind != ConditionType::Programmed);
+        let said = wrong.map(|condition| {
+            let (kind, reason) = (condition.kind.as_str(), condition.reason.as_str());
+            (level(condition.reason), format!("{} ({kind}: {reason})", condition.message))
+        });
+        ((Kind::BackendPool, update.pool.clone()), said.collect())
+    });
+    let ingresses = translation.ingresses.iter().map(|update| {
+        let said = update.problems.iter().map(|problem| {
+            let reason = problem.reason.as_str();
+            (level(problem.reason), format!("{} ({reason})", problem.message))
+        });
+        ((Kind::Ingress, update.ingress.clone()), said.collect())
+    });
+    pools.chain(ingresses).collect()
+}
+
 /// A reference may lead to what only the cluster has; all else would be refused there too.
-fn level(condition: &UpdatedCondition) -> Level {
-    use ConditionReason::{BackendNotFound, InvalidCertificateRef, RefNotPermitted};
-    match condition.reason {
-        BackendNotFound | InvalidCertificateRef | RefNotPermitted => Level::Warning,
+fn level(reason: ConditionReason) -> Level {
+    use ConditionReason::{
+        BackendNotFound, InvalidCertificateRef, RefNotPermitted, TargetNotFound,
+    };
+    match reason {
+        BackendNotFound | InvalidCertificateRef | RefNotPermitted | TargetNotFound => {
+            Level::Warning
+        }
         _ => Level::Refused,
     }
 }

@@ -12,7 +12,7 @@ fn report_of(files: &[(&str, &str)], standalone: bool) -> Report {
         bytes: text.as_bytes().to_vec(),
     };
     let sources: Vec<Source> = files.iter().map(source).collect();
-    check(&sources, Options { standalone }, &PoolSchema::new().unwrap())
+    check(&sources, Options { standalone, ..Options::default() }, &PoolSchema::new().unwrap())
 }
 
 fn lines(report: &Report) -> Vec<String> {
@@ -45,7 +45,7 @@ fn every_problem_is_said_with_its_place() {
         [
             "a.yaml:4:36: BackendPool default/a: refused: spec.algorythm: unknown field; known \
              here: backends, healthCheck, limits, loadBalancing, outlierDetection, panicThreshold, \
-             rateLimit, retry, routes, sessionPersistence, timeouts, tls",
+             rateLimit, retry, routes, sessionPersistence, targetRefs, timeouts, tls",
             "a.yaml:4:20: BackendPool default/a: refused: spec.backends[0]: exactly one of service \
              and endpoint must be set",
         ]
@@ -132,4 +132,48 @@ fn folders_are_read_in_order_and_named_files_whatever_their_name() {
     assert!(format!("{error:#}").contains("none.yaml"), "{error:#}");
     let empty = tempfile::tempdir().unwrap();
     assert!(sources(&[empty.path().to_owned()]).is_err());
+}
+
+fn ingress(name: &str, class: &str, path: &str) -> String {
+    format!(
+        "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{ name: {name} }}\nspec:\n  \
+         ingressClassName: {class}\n  rules: [{{ host: a.test, http: {{ paths: [{{ path: {path}, \
+         pathType: Prefix, backend: {{ service: {{ name: web, port: {{ number: 80 }} }} }} }}] }} }}]\n---\n"
+    )
+}
+
+#[test]
+fn what_an_ingress_means_is_said() {
+    let text =
+        ingress("good", "weir", "/a") + &ingress("wrong", "weir", "a") + &ingress("far", "x", "/");
+    let report = report_of(&[("a.yaml", &text)], true);
+    let said = lines(&report);
+    assert_eq!(
+        said,
+        [
+            "a.yaml: Ingress default/good: accepted",
+            "a.yaml: Ingress default/good: warning: backend: there is no Service default/web \
+             (BackendNotFound)",
+            "a.yaml: Ingress default/wrong: refused: spec.rules[0].http.paths[0].path: the path does \
+             not begin with / (Invalid)",
+            "a.yaml: Ingress default/far: note: is of another class, and not served",
+        ]
+    );
+    assert!(report.is_refused());
+}
+
+#[test]
+fn settings_for_a_service_that_is_not_there_are_a_warning() {
+    let spec = "{ targetRefs: [{ kind: Service, name: web }], panicThreshold: 10 }";
+    let report = report_of(&[("a.yaml", &pool("p", spec))], true);
+    assert_eq!(
+        lines(&report),
+        [
+            "a.yaml: BackendPool default/p: accepted",
+            "a.yaml: BackendPool default/p: warning: spec.targetRefs[0]: there is no Service \
+             default/web (ResolvedRefs: TargetNotFound)",
+        ]
+    );
+    let both = "{ targetRefs: [{ kind: Service, name: web }], backends: [{ endpoint: { address: ::1, port: 1 } }] }";
+    assert!(report_of(&[("a.yaml", &pool("p", both))], true).is_refused());
 }

@@ -71,7 +71,9 @@ fn short(change: &Change) -> String {
 fn port_of(change: &Change) -> i32 {
     match change.object.as_ref().unwrap() {
         Object::Service(service) => service.spec.as_ref().unwrap().ports.as_ref().unwrap()[0].port,
-        Object::BackendPool(pool) => pool.spec.backends[0].endpoint.as_ref().unwrap().port,
+        Object::BackendPool(pool) => {
+            pool.spec.backends.as_ref().unwrap()[0].endpoint.as_ref().unwrap().port
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -35,6 +35,11 @@ impl Absence {
                  to use grants, allow get, list and watch of referencegrants in \
                  gateway.networking.k8s.io",
             )),
+            (Kind::IngressClass, 403) => Some(Self::Refused(
+                "may not list and watch IngressClasses: the name of a class alone says whether its \
+                 Ingresses are ours, and there is no default class; to use classes, allow list and \
+                 watch of ingressclasses in networking.k8s.io in a ClusterRole",
+            )),
             // Without the Gateway API's CRDs there is no grant.
             (Kind::ReferenceGrant, 404) => Some(Self::Unknown),
             _ => None,

@@ -23,7 +23,13 @@ pub(super) fn decode(kind: Kind, mut object: DynamicObject) -> Object {
     let generation = object.metadata.generation;
     let parsed = match kind {
         Kind::BackendPool => object.try_parse().map(|o| Object::BackendPool(Arc::new(o))),
+        Kind::DnsRecord => {
+            let message = "is no kind of the API server's".to_owned();
+            return Object::Invalid(Arc::new(InvalidObject { generation, message }));
+        }
         Kind::EndpointSlice => object.try_parse().map(|o| Object::EndpointSlice(Arc::new(o))),
+        Kind::Ingress => object.try_parse().map(|o| Object::Ingress(Arc::new(o))),
+        Kind::IngressClass => object.try_parse().map(|o| Object::IngressClass(Arc::new(o))),
         Kind::Node => object.try_parse().map(|o| Object::Node(Arc::new(o))),
         Kind::ReferenceGrant => object.try_parse().map(|o| Object::ReferenceGrant(Arc::new(o))),
         Kind::Secret => object.try_parse().map(|o| Object::Secret(Arc::new(o))),
@@ -43,12 +49,19 @@ pub(super) fn decode(kind: Kind, mut object: DynamicObject) -> Object {
 fn trim(kind: Kind, object: &mut DynamicObject) {
     let metadata = &mut object.metadata;
     metadata.managed_fields = None;
-    metadata.annotations = None;
+    // Of whose class an Ingress is was once an annotation, and which class is the default still is.
+    if let Some(annotations) = &mut metadata.annotations {
+        annotations.retain(|name, _| is_read(kind, name));
+    }
+    metadata.annotations.take_if(|annotations| annotations.is_empty());
     metadata.finalizers = None;
     metadata.owner_references = None;
     metadata.resource_version = None;
     metadata.generate_name = None;
-    metadata.uid = None;
+    // An Ingress made anew must look new: its status is empty again.
+    if kind != Kind::Ingress {
+        metadata.uid = None;
+    }
     if !matches!(kind, Kind::EndpointSlice | Kind::Node) {
         metadata.labels = None;
     }
@@ -62,12 +75,14 @@ fn trim(kind: Kind, object: &mut DynamicObject) {
     }
     let Value::Object(fields) = &mut object.data else { return };
     match kind {
-        Kind::Node => fields.clear(),
-        Kind::BackendPool | Kind::ReferenceGrant => fields.retain(|name, _| name == "spec"),
+        Kind::DnsRecord | Kind::Node => fields.clear(),
+        Kind::BackendPool | Kind::Ingress | Kind::IngressClass | Kind::ReferenceGrant => {
+            fields.retain(|name, _| name == "spec");
+        }
         Kind::Service => {
             fields.retain(|name, _| name == "spec");
             if let Some(Value::Object(spec)) = fields.get_mut("spec") {
-                spec.retain(|name, _| name == "ports" || name == "type");
+                spec.retain(|name, _| matches!(name.as_str(), "externalName" | "ports" | "type"));
             }
         }
         Kind::EndpointSlice => {
@@ -86,5 +101,14 @@ fn trim(kind: Kind, object: &mut DynamicObject) {
                 data.retain(|name, _| name == "tls.crt" || name == "tls.key");
             }
         }
+    }
+}
+
+/// Returns whether an annotation is read.
+fn is_read(kind: Kind, annotation: &str) -> bool {
+    match kind {
+        Kind::Ingress => annotation == "kubernetes.io/ingress.class",
+        Kind::IngressClass => annotation == "ingressclass.kubernetes.io/is-default-class",
+        _ => false,
     }
 }

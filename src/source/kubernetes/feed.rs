@@ -179,7 +179,7 @@ fn longest_pause(code: Option<u16>) -> Duration {
 
 async fn trouble(id: &FeedId, failure: &Failure, told: &mpsc::Sender<Told>) -> bool {
     let Failure::Watch(error) = failure else {
-        let message = format!("the API server does not answer a list of {}s", id.kind);
+        let message = format!("the API server does not answer a list of {}", id.kind.plural());
         return told.send(Told::Trouble(id.clone(), message)).await.is_ok();
     };
     let code = code(error);
@@ -187,8 +187,10 @@ async fn trouble(id: &FeedId, failure: &Failure, told: &mpsc::Sender<Told>) -> b
         Some(404) if id.kind == Kind::BackendPool => "the CRD backendpools.weir.dev is not \
             installed: apply the output of `weir crds`"
             .to_owned(),
-        Some(403) => format!("may not list and watch {}s: check the RBAC rules", id.kind),
-        _ => format!("cannot watch {}s: {}", id.kind, chain(error)),
+        Some(403) => {
+            format!("may not list and watch {}: check the RBAC rules", id.kind.plural())
+        }
+        _ => format!("cannot watch {}: {}", id.kind.plural(), chain(error)),
     };
     told.send(Told::Trouble(id.clone(), message)).await.is_ok()
 }

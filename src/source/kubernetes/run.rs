@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Node, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use kube::api::{ApiResource, DynamicObject};
 use kube::{Api, Client};
 use tokio::sync::{mpsc, watch};
@@ -41,6 +42,8 @@ pub async fn run(
     for (kind, resource, is_namespaced) in [
         (Kind::BackendPool, ApiResource::erase::<BackendPool>(&()), true),
         (Kind::EndpointSlice, ApiResource::erase::<EndpointSlice>(&()), true),
+        (Kind::Ingress, ApiResource::erase::<Ingress>(&()), true),
+        (Kind::IngressClass, ApiResource::erase::<IngressClass>(&()), false),
         (Kind::Node, ApiResource::erase::<Node>(&()), false),
         (Kind::ReferenceGrant, ApiResource::erase::<ReferenceGrant>(&()), true),
         (Kind::Service, ApiResource::erase::<Service>(&()), true),

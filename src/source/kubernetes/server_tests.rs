@@ -12,7 +12,15 @@ use crate::api::{Change, Kind, Object, ObjectKey};
 use crate::metrics::Metrics;
 use crate::source::{Batch, State};
 
-const KINDS: &[&str] = &["backendpools", "endpointslices", "nodes", "secrets", "services"];
+const KINDS: &[&str] = &[
+    "backendpools",
+    "endpointslices",
+    "ingressclasses",
+    "ingresses",
+    "nodes",
+    "secrets",
+    "services",
+];
 
 fn service(name: &str, port: i32) -> Value {
     json!({ "apiVersion": "v1", "kind": "Service",

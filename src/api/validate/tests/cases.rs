@@ -24,6 +24,38 @@ pub const CASES: &[(&str, &str, &str, &str)] = &[
         "backends: [{service: {name: a, port: 80}, weight: 0}, {service: {name: b, port: 80}}]",
     ),
     (
+        "backends: [{service: {name: a, port: 80}}], targetRefs: [{kind: Service, name: a}]",
+        "spec",
+        "backends and targetRefs exclude each other: with targetRefs the endpoints are those of the \
+         Services",
+        "targetRefs: [{kind: Service, name: a}], loadBalancing: {algorithm: LeastRequest}",
+    ),
+    (
+        "{}",
+        "spec",
+        "one of backends and targetRefs must be set; settings alone are for an IngressClass that \
+         names them",
+        "targetRefs: [{kind: Service, name: a}]",
+    ),
+    (
+        "targetRefs: [{kind: Service, name: a}], routes: [{}]",
+        "spec",
+        "routes need backends: where requests for a Service go is said by Ingresses",
+        "backends: [{service: {name: a, port: 80}}], routes: [{}]",
+    ),
+    (
+        "targetRefs: [{kind: Service, name: a}], tls: {certificateRefs: [{name: a}]}",
+        "spec",
+        "tls needs backends: the certificates of a Service's hosts are said by Ingresses",
+        "targetRefs: [{group: '', kind: Service, name: a, sectionName: http}]",
+    ),
+    (
+        "targetRefs: [{group: networking.k8s.io, kind: Ingress, name: a}]",
+        "spec.targetRefs[0]",
+        "a target is a Service: write group \"\" and kind Service",
+        "targetRefs: [{group: '', kind: Service, name: a}, {kind: Service, name: b}]",
+    ),
+    (
         "{tls: {certificateRefs: [{name: a}, {name: b}]}, routes: [{}]}",
         "spec",
         "tls without hostnames takes exactly one certificateRef: it becomes the default certificate",
@@ -127,11 +159,14 @@ pub const CASES: &[(&str, &str, &str, &str)] = &[
     ),
 ];
 
-/// Returns a spec with backends: the given one where it has some.
+/// Returns a spec with backends: the given one where it has some, or targets instead.
 pub fn whole(spec: &str) -> String {
+    if spec == "{}" {
+        return spec.to_owned();
+    }
     let inner = spec.strip_prefix('{').and_then(|s| s.strip_suffix('}')).unwrap_or(spec);
-    if inner.starts_with("backends") {
-        inner.to_owned()
+    if inner.starts_with("backends") || inner.starts_with("targetRefs") {
+        format!("{{{inner}}}")
     } else {
         format!("{{{inner}, {BACKENDS}}}")
     }

@@ -10,7 +10,11 @@ fn a_wrong_value_is_said_with_field_and_what_is_right() {
     for (spec, expected) in [
         ("backends: []", "spec.backends: must have 1 to 64 items, not 0"),
         ("backends: 7", "spec.backends: must be a list, not 7"),
-        ("{}", "spec.backends: is required: Where requests go: Services, or single endpoints"),
+        (
+            "{}",
+            "spec: one of backends and targetRefs must be set; settings alone are for an \
+             IngressClass that names them",
+        ),
         (
             "backends: [{service: {name: a, port: http}}]",
             "spec.backends[0].service.port: must be a whole number, not the string \"http\"",
@@ -98,8 +102,8 @@ fn all_problems_of_an_object_are_said_at_once() {
 #[test]
 fn defaults_are_those_of_the_crd() {
     let pool = pool("{backends: [{service: {name: a, port: 80.0}}], rateLimit: {requests: 5}}");
-    assert_eq!(pool.spec.backends[0].weight, 1);
-    assert_eq!(pool.spec.backends[0].service.as_ref().unwrap().port, 80);
+    assert_eq!(pool.spec.backends.as_ref().unwrap()[0].weight, 1);
+    assert_eq!(pool.spec.backends.as_ref().unwrap()[0].service.as_ref().unwrap().port, 80);
     assert_eq!(pool.spec.load_balancing.algorithm, Algorithm::RoundRobin);
     let limit = pool.spec.rate_limit.unwrap();
     assert_eq!((limit.per.as_str(), limit.key), ("1s", RateLimitKey::Pool));
@@ -109,10 +113,11 @@ fn defaults_are_those_of_the_crd() {
 #[test]
 fn null_means_absent_where_the_schema_forbids_it() {
     let pool = pool("{backends: [{service: {name: a, port: 80}, weight: null}], routes: null}");
-    assert_eq!((pool.spec.backends[0].weight, pool.spec.routes), (1, None));
+    let spec = pool.spec;
+    assert_eq!((spec.backends.unwrap()[0].weight, spec.routes), (1, None));
     assert_eq!(
-        problems("backends: null"),
-        ["spec.backends: is required: Where requests go: Services, or single endpoints"]
+        problems("backends: [{endpoint: {address: '::1', port: null}}]"),
+        ["spec.backends[0].endpoint.port: is required: Port number"]
     );
 }
 

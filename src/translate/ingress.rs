@@ -1,0 +1,239 @@
+//! One Ingress: what it means by itself, before it is compared with the others.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use k8s_openapi::api::networking::v1::{
+    HTTPIngressPath, Ingress, IngressBackend, IngressRule, IngressServiceBackend,
+};
+
+use super::backends::{Context, port_of};
+use super::certificates;
+use super::class::{self, Ours};
+use super::pool::created;
+use super::problems::Problems;
+use super::routes::{BACKEND_REQUEST, prefix};
+use super::unit::{Port, ServicePort, Used};
+use crate::api::backend_pool::GROUP;
+use crate::api::{ConditionReason, Kind, ObjectKey};
+use crate::model::{
+    Certificate, Hostname, Origin, PathPattern, PoolName, Route, RouteId, RouteMatch, path,
+};
+
+/// Name of the route to the default backend.
+pub(super) const DEFAULT: &str = "default";
+
+/// IngressResult is what one Ingress means by itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct IngressResult {
+    /// Creation in seconds since 1970.
+    pub(super) created: i64,
+    /// Nothing where it is not ours.
+    pub(super) ours: Option<Ours>,
+    pub(super) routes: Vec<Route>,
+    pub(super) certificates: Arc<[Certificate]>,
+    /// Ports of Services that it names.
+    pub(super) ports: BTreeSet<ServicePort>,
+    /// BackendPools that it names.
+    pub(super) pools: BTreeSet<ObjectKey>,
+    pub(super) problems: Problems,
+    pub(super) used: Used,
+}
+
+/// Translates one Ingress.
+pub(super) fn translate(context: Context<'_>, object: &Ingress) -> IngressResult {
+    let mut result =
+        IngressResult { created: created(&object.metadata), ..IngressResult::default() };
+    result.ours = class::ours(context.objects, context.options, object, &mut result.used);
+    let Some(spec) = object.spec.as_ref().filter(|_| result.ours.is_some()) else { return result };
+    let mut reader = Reader { context, result, position: 0 };
+    let default = spec.default_backend.as_ref();
+    let default = default.and_then(|spec| reader.backend(spec, "spec.defaultBackend"));
+    let mut hosts = BTreeSet::new();
+    for (index, rule) in spec.rules.iter().flatten().enumerate() {
+        reader.rule(index, rule, default.as_ref(), &mut hosts);
+    }
+    if let Some(pool) = default {
+        // Of the hosts with rules it comes before the default backend of another Ingress.
+        if !hosts.is_empty() {
+            let hosts = hosts.into_iter().collect();
+            reader.route(DEFAULT.to_owned(), hosts, everything(), pool.clone(), true);
+        }
+        reader.route(DEFAULT.to_owned(), Vec::new(), everything(), pool, true);
+    }
+    let mut result = reader.result;
+    let tls = spec.tls.as_deref().unwrap_or_default();
+    let IngressResult { routes, used, problems, .. } = &mut result;
+    result.certificates = certificates::of_ingress(context, tls, routes, used, problems).into();
+    result
+}
+
+fn everything() -> PathPattern {
+    PathPattern::Prefix("/".into())
+}
+
+struct Reader<'a> {
+    context: Context<'a>,
+    result: IngressResult,
+    position: u32,
+}
+
+impl Reader<'_> {
+    fn rule(
+        &mut self,
+        index: usize,
+        rule: &IngressRule,
+        default: Option<&PoolName>,
+        hosts: &mut BTreeSet<Hostname>,
+    ) {
+        let field = format!("spec.rules[{index}]");
+        let host = rule.host.as_deref().filter(|host| !host.is_empty());
+        let hostname = match host.map(Hostname::parse).transpose() {
+            Ok(hostname) => hostname,
+            Err(error) => {
+                self.result.problems.spec(&format!("{field}.host"), error);
+                return;
+            }
+        };
+        hosts.extend(hostname.clone());
+        let hostnames: Vec<Hostname> = hostname.into_iter().collect();
+        let paths = rule.http.as_ref().map(|http| http.paths.as_slice()).unwrap_or_default();
+        if let (true, Some(pool)) = (paths.is_empty(), default) {
+            // Source: Ingress v1 IngressRule.http: without it all of the host is the default's.
+            self.route(index.to_string(), hostnames.clone(), everything(), pool.clone(), false);
+        }
+        for (number, path) in paths.iter().enumerate() {
+            let field = format!("{field}.http.paths[{number}]");
+            let Some(pattern) = self.pattern(path, &field) else { continue };
+            let Some(pool) = self.backend(&path.backend, &format!("{field}.backend")) else {
+                continue;
+            };
+            self.route(format!("{index}.{number}"), hostnames.clone(), pattern, pool, false);
+        }
+    }
+
+    fn route(
+        &mut self,
+        name: String,
+        hostnames: Vec<Hostname>,
+        path: PathPattern,
+        pool: PoolName,
+        is_fallback: bool,
+    ) {
+        let key = self.context.from;
+        self.result.routes.push(Route {
+            id: RouteId {
+                created: self.result.created,
+                object: Origin::ingress(&key.namespace, &key.name),
+                position: self.position,
+                name: name.into(),
+            },
+            hostnames,
+            is_one_label: true,
+            is_fallback,
+            matches: vec![RouteMatch {
+                path,
+                method: None,
+                headers: Vec::new(),
+                query: Vec::new(),
+                cookies: Vec::new(),
+            }],
+            request_timeout: None,
+            backend_request_timeout: Some(BACKEND_REQUEST),
+            pool,
+        });
+        self.position += 1;
+    }
+
+    fn pattern(&mut self, spec: &HTTPIngressPath, field: &str) -> Option<PathPattern> {
+        let problems = &mut self.result.problems;
+        let value = spec.path.as_deref().unwrap_or_default();
+        // Requests are compared in their normal form, so that is how the declared path must be too.
+        let normal = problems.take(&format!("{field}.path"), path::normalise(value))?;
+        match spec.path_type.as_str() {
+            "Exact" => Some(PathPattern::Exact(normal.into())),
+            "Prefix" | "ImplementationSpecific" => Some(prefix(&normal)),
+            other => {
+                let right = "use Exact, Prefix or ImplementationSpecific";
+                problems.spec(
+                    &format!("{field}.pathType"),
+                    format_args!("{other:?} is no type of path: {right}"),
+                );
+                None
+            }
+        }
+    }
+
+    /// Returns the pool of a backend, and notes what it is made of.
+    fn backend(&mut self, spec: &IngressBackend, field: &str) -> Option<PoolName> {
+        match (&spec.service, &spec.resource) {
+            (Some(service), None) => self.service(service, field),
+            (None, Some(reference)) => {
+                let is_pool = reference.api_group.as_deref() == Some(GROUP)
+                    && reference.kind == Kind::BackendPool.as_str();
+                if !is_pool {
+                    let group = reference.api_group.as_deref().unwrap_or("the core group");
+                    self.result.problems.spec(
+                        &format!("{field}.resource"),
+                        format_args!(
+                            "{} of {group} cannot be a backend: use BackendPool of {GROUP}",
+                            reference.kind
+                        ),
+                    );
+                    return None;
+                }
+                Some(self.pool(&reference.name, field))
+            }
+            _ => {
+                self.result.problems.spec(field, "exactly one of service and resource must be set");
+                None
+            }
+        }
+    }
+
+    fn service(&mut self, spec: &IngressServiceBackend, field: &str) -> Option<PoolName> {
+        let service = ObjectKey::new(self.context.from.namespace.clone(), spec.name.clone());
+        let port = spec.port.as_ref();
+        let number = port.and_then(|port| port.number).filter(|number| *number != 0);
+        let name = port.and_then(|port| port.name.clone()).filter(|name| !name.is_empty());
+        let port = match (number.map(u16::try_from), name) {
+            (Some(Ok(number)), None) => Port::Number(number),
+            (None, Some(name)) => Port::Name(name),
+            _ => {
+                self.result.problems.spec(
+                    &format!("{field}.service.port"),
+                    "exactly one of number (1 to 65535) and name must be set",
+                );
+                return None;
+            }
+        };
+        self.result.used.note(Kind::Service, &service);
+        // A port by name and the same by number are one pool, as far as the Service is known.
+        let known = self.context.objects.services.get(&service);
+        let number = known.and_then(|service| port_of(service, &port).ok()).map(|(_, n)| n);
+        let port = number.map_or(port, Port::Number);
+        let port = ServicePort { service, port };
+        let name = port.pool_name();
+        self.result.ports.insert(port);
+        Some(name)
+    }
+
+    fn pool(&mut self, name: &str, field: &str) -> PoolName {
+        let key = ObjectKey::new(self.context.from.namespace.clone(), name);
+        self.result.used.note(Kind::BackendPool, &key);
+        let pool = PoolName::new(&key.namespace, &key.name);
+        let why = match self.context.objects.backend_pools.get(&key) {
+            None => Some(format!("there is no BackendPool {key}")),
+            Some(pool) if pool.spec.backends.is_none() => {
+                Some(format!("BackendPool {key} has no backends: it is settings for others"))
+            }
+            Some(_) => None,
+        };
+        if let Some(why) = why {
+            let field = format!("{field}.resource");
+            self.result.problems.reference(ConditionReason::BackendNotFound, &field, why);
+        }
+        self.result.pools.insert(key);
+        pool
+    }
+}

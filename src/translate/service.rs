@@ -1,0 +1,63 @@
+//! One port of a Service that some Ingress names: a pool that nobody declared.
+
+use std::sync::Arc;
+
+use super::backends::{self, Context, port_of};
+use super::policy::Policies;
+use super::problems::Problems;
+use super::spec;
+use super::unit::{ServicePort, Used};
+use crate::api::{Kind, ObjectKey};
+use crate::model::{Backend, Pool};
+
+/// ServiceResult is what a port of a Service means.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ServiceResult {
+    pub(super) pool: Arc<Pool>,
+    /// The BackendPool that its settings are of.
+    pub(super) settings: Option<ObjectKey>,
+    pub(super) problems: Problems,
+    pub(super) used: Used,
+}
+
+/// Translates one port of a Service. It is a pool even where it has no endpoint: its requests are
+/// then refused, and do not go elsewhere.
+///
+/// Its settings are those of the pool that is attached to it, else of the one that the class of
+/// its Ingress names, else the defaults.
+pub(super) fn translate(
+    context: Context<'_>,
+    port: &ServicePort,
+    policies: &Policies,
+    of_class: Option<&ObjectKey>,
+) -> ServiceResult {
+    let (mut problems, mut used) = (Problems::default(), Used::default());
+    let endpoints = backends::of_service(
+        context,
+        &port.service,
+        &port.port,
+        "backend",
+        &mut used,
+        &mut problems,
+    );
+    let name = port.pool_name();
+    let service = context.objects.services.get(&port.service);
+    let port_name = service.and_then(|service| port_of(service, &port.port).ok());
+    let attached = policies.winner(&port.service, port_name.map_or("", |(name, _)| name));
+    let mut found = None;
+    for key in attached.into_iter().chain(of_class) {
+        used.note(Kind::BackendPool, key);
+        let Some(object) = context.objects.backend_pools.get(key) else { continue };
+        let mut invalid = Problems::default();
+        let pool = spec::translate(&object.spec, &name, &mut invalid);
+        if let Some(pool) = pool.filter(|_| invalid.spec.is_empty()) {
+            found = Some((pool, key.clone()));
+            break;
+        }
+    }
+    let backend =
+        Backend { origin: name.as_str().into(), is_service: true, weight: 1, tier: 0, endpoints };
+    let (pool, settings) = found.map_or_else(|| (Pool::new(name), None), |(p, k)| (p, Some(k)));
+    let pool = Pool { backends: vec![backend], ..pool };
+    ServiceResult { pool: Arc::new(pool), settings, problems, used }
+}
