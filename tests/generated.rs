@@ -2,7 +2,13 @@
 //!
 //! `make generate` (`WEIR_GENERATE=1 cargo test --test generated`) writes it anew.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test"
+)]
 
 #[path = "generated/flags.rs"]
 mod flags;
