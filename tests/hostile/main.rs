@@ -19,6 +19,7 @@
 mod bench;
 mod case;
 mod client;
+mod early;
 mod h2;
 mod judge;
 mod recorder;

@@ -184,3 +184,36 @@ fn is_target(target: &str) -> bool {
         && bytes.iter().all(|&byte| is_char(byte))
         && escapes.map(|(at, _)| at).all(is_whole)
 }
+
+/// The judge's own eyes: what any reader could take for something else is wrong or not whole.
+#[test]
+fn only_one_way_of_writing_is_right() {
+    let good = "POST /a?b HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\nx";
+    assert!(matches!(request(good.as_bytes()), Parsed::Whole(_, used) if used == good.len()));
+    for (from, to) in [
+        ("POST ", "POST  "),
+        ("/a?b", "a"),
+        ("/a?b", "/a%2"),
+        ("/a?b", "/\u{e9}"),
+        ("HTTP/1.1", "HTTP/1.0"),
+        ("host: a", "host : a"),
+        ("host: a", "host: a\r\nhost: a"),
+        ("host: a", "hos: a"),
+        ("host: a", "host: a\r\n b"),
+        ("host: a", "host: a\nb: c"),
+        ("host: a", "host: a\rb: c"),
+        ("host: a", "host: a\0"),
+        ("length: 1", "length: +1"),
+        ("length: 1", "length: 01"),
+        ("length: 1", "length: 1, 1"),
+        ("length: 1", "length: 1\r\ncontent-length: 1"),
+        ("length: 1", "length: 1\r\ntransfer-encoding: chunked"),
+        ("content-length: 1", "transfer-encoding: gzip"),
+        ("content-length: 1", "transfer-encoding: chunked\r\ntransfer-encoding: chunked"),
+        ("content-length: 1\r\n\r\nx", "transfer-encoding: chunked\r\n\r\n1;a\r\nx\r\n0\r\n\r\n"),
+        ("content-length: 1\r\n\r\nx", "transfer-encoding: chunked\r\n\r\n1\r\nxy\r\n0\r\n\r\n"),
+    ] {
+        let bad = good.replacen(from, to, 1);
+        assert!(matches!(request(bad.as_bytes()), Parsed::Wrong(_)), "{bad:?}");
+    }
+}
