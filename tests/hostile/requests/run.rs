@@ -8,7 +8,7 @@ use crate::case::{Case, Expect};
 use crate::judge::judge;
 
 /// What ends a late case.
-const LATE: Duration = Duration::from_secs(1);
+const LATE: Duration = Duration::from_secs(2);
 
 /// Least cases of each kind: fewer would mean that some are gone.
 pub const LEAST: [(&str, usize); 8] = [
