@@ -6,7 +6,7 @@ export CARGO_TARGET_DIR ?= $(XDG_CACHE_HOME)/weir/target
 IMAGE ?= weir:dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build lint fmt doc deny generate golden apiserver-test cluster-test bench image setup clean
+.PHONY: help demo test check build lint fmt doc deny generate golden picture apiserver-test cluster-test bench image kind-up setup clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -44,6 +44,9 @@ generate: ## Write anew what is generated from the code
 golden: ## Write the golden files anew; then read the difference
 	WEIR_GENERATE=1 cargo test --locked --test golden --test cases -- --nocapture
 
+picture: ## Draw the dashboard anew from five minutes of real traffic (needs prometheus)
+	WEIR_PICTURE_SECONDS=300 WEIR_REQUIRE_PROMTOOL=1 cargo test --locked --test monitoring the_dashboard
+
 apiserver-test: ## Run the tests that need a real API server
 	hack/k8s/build >/dev/null
 	WEIR_REQUIRE_APISERVER=1 cargo test --locked --test apiserver
@@ -58,6 +61,9 @@ cluster-test: ## Run the tests on a real node (needs root)
 	hack/k8s/build >/dev/null && hack/tools/build >/dev/null && hack/cluster/build >/dev/null
 	hack/image/build --profile release >/dev/null
 	WEIR_REQUIRE_CLUSTER=1 cargo test --locked --test cluster
+
+kind-up: ## From nothing to a served request, with Docker and kind
+	hack/kind-up
 
 setup: ## Check formatting and layers before each commit
 	git config core.hooksPath .githooks

@@ -10,12 +10,16 @@
     reason = "a test"
 )]
 
+#[path = "generated/dashboards.rs"]
+mod dashboards;
 #[path = "generated/flags.rs"]
 mod flags;
 #[path = "support/helm.rs"]
 mod helm;
 #[path = "support/kept.rs"]
 mod kept;
+#[path = "generated/panels.rs"]
+mod panels;
 #[path = "generated/reference.rs"]
 mod reference;
 #[path = "generated/values.rs"]
@@ -55,6 +59,13 @@ fn schema_of_values_is_that_of_their_comments() {
 #[test]
 fn reference_of_values_is_that_of_their_comments() {
     assert_kept("docs/reference/chart.md", &values::page());
+}
+
+#[test]
+fn dashboards_are_those_of_their_panels() {
+    for (name, text) in dashboards::all() {
+        assert_kept(&format!("charts/weir/files/dashboards/{name}"), &text);
+    }
 }
 
 /// The manifest that is applied without helm: the namespace, and the chart's defaults.

@@ -17,6 +17,7 @@ mod cases;
 mod helm;
 #[path = "../support/kept.rs"]
 mod kept;
+mod kind;
 mod pods;
 mod release;
 mod render;

@@ -1,11 +1,14 @@
 //! What is rendered is what was kept, after somebody read the difference.
 
-use crate::cases::{FOLDER, cases, render};
+use std::fs;
+use std::path::Path;
+
+use crate::cases::{FOLDER, cases, documents, render};
 use crate::helm::Helm;
 use crate::kept::assert_kept;
 
 /// Files that go into objects as they are; they are tested where they are made.
-const COPIED: [&str; 1] = ["templates/crds.yaml"];
+const COPIED: [&str; 2] = ["templates/crds.yaml", "templates/dashboards.yaml"];
 
 #[test]
 fn it_lints() {
@@ -36,4 +39,19 @@ fn without_copies(document: &str) -> String {
     let end = if first.ends_with("crds.yaml") { "spec:" } else { "data:" };
     let head: Vec<&str> = document.lines().take_while(|line| *line != end).collect();
     format!("{}\n{end} # A file of the chart.", head.join("\n"))
+}
+
+#[test]
+fn dashboards_are_the_files() {
+    let Some(helm) = Helm::find() else { return };
+    let documents = documents(&render(&helm, "monitoring"));
+    let map = documents.iter().find(|d| d["metadata"]["name"] == "weir-dashboards").unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/weir/files/dashboards");
+    let files: Vec<_> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    assert_eq!(map["data"].as_object().unwrap().len(), files.len());
+    for file in files {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let kept = fs::read_to_string(&file).unwrap();
+        assert_eq!(map["data"][name].as_str().unwrap().trim(), kept.trim(), "{name}");
+    }
 }

@@ -48,3 +48,13 @@ fn granted(document: &Value) -> Vec<(String, String, String)> {
     }
     all
 }
+
+/// Whoever may only change one namespace can install it.
+#[test]
+fn without_nodes_a_namespaced_release_has_nothing_outside() {
+    let Some(helm) = Helm::find() else { return };
+    for document in documents(&render(&helm, "no-cluster-role")) {
+        let kind = document["kind"].as_str().unwrap();
+        assert_eq!(document["metadata"]["namespace"], "weir-system", "{kind}");
+    }
+}

@@ -37,7 +37,7 @@ async fn server(helm: &Helm) -> Option<&'static ApiServer> {
         server.apply(&weir::api::crds_yaml().unwrap()).await.unwrap();
         let mut wait = vec!["wait".to_owned(), "--for=condition=Established".to_owned()];
         wait.extend(["--timeout=60s".to_owned(), "crd/backendpools.weir.dev".to_owned()]);
-        for plural in ["servicemonitors", "podmonitors"] {
+        for plural in ["servicemonitors", "podmonitors", "prometheusrules"] {
             let file = folder.join(format!("monitoring.coreos.com_{plural}.yaml"));
             let create = ["create".into(), "--filename".into(), file.into_os_string()];
             server.kubectl(create, None).await.unwrap();
@@ -100,6 +100,10 @@ async fn every_render_is_taken_without_a_warning() {
             .filter(|line| !(is_on_node_ports && line.contains("would violate PodSecurity")));
         assert_eq!(unexpected.collect::<Vec<_>>(), Vec::<&str>::new(), "{case}");
     }
+    let hello = include_str!("../../manifests/hello.yaml")
+        .replace("namespace: default", "namespace: weir-system");
+    let said = server.kubectl(DRY_RUN, Some(&hello)).await.expect("the example is taken");
+    assert_eq!(String::from_utf8(said.stderr).unwrap(), "", "hello.yaml: a warning");
     let wrong = "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, nam: b}}";
     let refused = server.kubectl(DRY_RUN, Some(wrong)).await;
     assert!(refused.unwrap_err().contains("metadata.nam"), "the server must be able to refuse");

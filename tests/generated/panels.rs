@@ -1,0 +1,449 @@
+//! The panels of the dashboards. `RATE` stands for the window of rates.
+
+/// Which panels: title, width (of 24), form, unit, description, and queries with their legends.
+pub type Panel = (&'static str, u16, &'static str, &'static str, &'static str, &'static [Query]);
+pub type Query = (&'static str, &'static str);
+
+/// One after the other, in rows.
+pub const OVERVIEW: &[(&str, &[Panel])] = &[
+    (
+        "Now",
+        &[
+            (
+                "Requests",
+                4,
+                "stat",
+                "reqps",
+                "Requests that routes took.",
+                &[("sum(rate(weir_downstream_requests_total{pool=~\"$pool\"}[RATE]))", "")],
+            ),
+            (
+                "Answered 5xx",
+                4,
+                "stat",
+                "percentunit",
+                "Share of them that was answered 5xx.",
+                &[(
+                    "(sum(rate(weir_downstream_requests_total{pool=~\"$pool\",code=\"5xx\"}[RATE])) or vector(0)) / sum(rate(weir_downstream_requests_total{pool=~\"$pool\"}[RATE]))",
+                    "",
+                )],
+            ),
+            (
+                "p99",
+                4,
+                "stat",
+                "s",
+                "99 of 100 requests took less.",
+                &[(
+                    "histogram_quantile(0.99, sum by (le) (rate(weir_downstream_request_seconds_bucket{pool=~\"$pool\"}[RATE])))",
+                    "",
+                )],
+            ),
+            (
+                "Open connections",
+                4,
+                "stat",
+                "short",
+                "Of clients.",
+                &[("sum(weir_downstream_active_connections)", "")],
+            ),
+            (
+                "Endpoints that take traffic",
+                4,
+                "stat",
+                "percentunit",
+                "Of all endpoints of the pools.",
+                &[(
+                    "sum(weir_upstream_endpoints_in_state{pool=~\"$pool\",state=\"ready\"}) / sum(weir_upstream_endpoints{pool=~\"$pool\"})",
+                    "",
+                )],
+            ),
+            (
+                "Instances",
+                4,
+                "stat",
+                "short",
+                "By version.",
+                &[("count by (version) (weir_build_info)", "{{version}}")],
+            ),
+        ],
+    ),
+    (
+        "Traffic",
+        &[
+            (
+                "Requests by pool",
+                8,
+                "timeseries",
+                "reqps",
+                "The ten busiest pools.",
+                &[(
+                    "topk(10, sum by (pool) (rate(weir_downstream_requests_total{pool=~\"$pool\"}[RATE])))",
+                    "{{pool}}",
+                )],
+            ),
+            (
+                "Answers by class",
+                8,
+                "timeseries",
+                "reqps",
+                "First digit of the status; none: the client left.",
+                &[(
+                    "sum by (code) (rate(weir_downstream_requests_total{pool=~\"$pool\"}[RATE]))",
+                    "{{code}}",
+                )],
+            ),
+            (
+                "Time of requests",
+                8,
+                "timeseries",
+                "s",
+                "From the first byte of a request to the last of its answer.",
+                &[
+                    (
+                        "histogram_quantile(0.5, sum by (le) (rate(weir_downstream_request_seconds_bucket{pool=~\"$pool\"}[RATE])))",
+                        "p50",
+                    ),
+                    (
+                        "histogram_quantile(0.9, sum by (le) (rate(weir_downstream_request_seconds_bucket{pool=~\"$pool\"}[RATE])))",
+                        "p90",
+                    ),
+                    (
+                        "histogram_quantile(0.99, sum by (le) (rate(weir_downstream_request_seconds_bucket{pool=~\"$pool\"}[RATE])))",
+                        "p99",
+                    ),
+                ],
+            ),
+            (
+                "Answered by Weir itself",
+                8,
+                "timeseries",
+                "reqps",
+                "Requests of routes that got no endpoint's answer, by reason.",
+                &[(
+                    "sum by (reason) (rate(weir_upstream_dropped_requests_total{pool=~\"$pool\"}[RATE]))",
+                    "{{reason}}",
+                )],
+            ),
+            (
+                "Refused before a route",
+                8,
+                "timeseries",
+                "reqps",
+                "By reason; no_host and no_route are the 404s.",
+                &[(
+                    "sum by (reason) (rate(weir_downstream_refused_requests_total[RATE]))",
+                    "{{reason}}",
+                )],
+            ),
+            (
+                "Connections and handshakes",
+                8,
+                "timeseries",
+                "cps",
+                "New ones.",
+                &[
+                    (
+                        "sum by (listener) (rate(weir_downstream_connections_total[RATE]))",
+                        "{{listener}}",
+                    ),
+                    (
+                        "sum by (result) (rate(weir_downstream_tls_handshakes_total[RATE]))",
+                        "TLS {{result}}",
+                    ),
+                ],
+            ),
+            (
+                "Bytes",
+                8,
+                "timeseries",
+                "Bps",
+                "Of bodies.",
+                &[
+                    (
+                        "sum(rate(weir_downstream_received_bytes_total{pool=~\"$pool\"}[RATE]))",
+                        "received",
+                    ),
+                    ("sum(rate(weir_downstream_sent_bytes_total{pool=~\"$pool\"}[RATE]))", "sent"),
+                ],
+            ),
+            (
+                "Protocols",
+                8,
+                "timeseries",
+                "reqps",
+                "What clients speak.",
+                &[(
+                    "sum by (listener, protocol) (rate(weir_downstream_protocol_requests_total[RATE]))",
+                    "{{listener}} {{protocol}}",
+                )],
+            ),
+            (
+                "In flight and waiting",
+                8,
+                "timeseries",
+                "short",
+                "Requests in pools, and those that wait for their limits.",
+                &[
+                    ("sum(weir_upstream_active_requests{pool=~\"$pool\"})", "in flight"),
+                    ("sum(weir_upstream_pending_requests{pool=~\"$pool\"})", "waiting"),
+                ],
+            ),
+        ],
+    ),
+    (
+        "Instances",
+        &[
+            (
+                "Follows its source",
+                8,
+                "timeseries",
+                "short",
+                "1 while the API server can be reached and is followed.",
+                &[("min by (instance) (weir_source_connected)", "{{instance}}")],
+            ),
+            (
+                "Reconcile",
+                8,
+                "timeseries",
+                "ops",
+                "Turns of the loop that makes the routing table.",
+                &[("sum by (result) (rate(weir_reconcile_total[RATE]))", "{{result}}")],
+            ),
+            (
+                "Time of a turn",
+                8,
+                "timeseries",
+                "s",
+                "From the changes to the published table.",
+                &[
+                    (
+                        "histogram_quantile(0.99, sum by (le) (rate(weir_reconcile_seconds_bucket[RATE])))",
+                        "p99",
+                    ),
+                    ("max(weir_reconcile_pending_changes)", "changes that wait"),
+                ],
+            ),
+            (
+                "Objects",
+                8,
+                "timeseries",
+                "short",
+                "What was read.",
+                &[(
+                    "max by (kind, accepted) (weir_reconcile_objects)",
+                    "{{kind}} accepted={{accepted}}",
+                )],
+            ),
+            (
+                "Processor",
+                8,
+                "timeseries",
+                "short",
+                "Cores.",
+                &[(
+                    "rate(process_cpu_seconds_total[RATE]) and on (job, instance) weir_build_info",
+                    "{{instance}}",
+                )],
+            ),
+            (
+                "Memory",
+                8,
+                "timeseries",
+                "bytes",
+                "Resident.",
+                &[(
+                    "process_resident_memory_bytes and on (job, instance) weir_build_info",
+                    "{{instance}}",
+                )],
+            ),
+            (
+                "Certificates",
+                12,
+                "timeseries",
+                "s",
+                "Time until the first ten expire.",
+                &[(
+                    "bottomk(10, min by (certificate) (weir_tls_certificate_expiry_timestamp_seconds) - time())",
+                    "{{certificate}}",
+                )],
+            ),
+            (
+                "File descriptors",
+                12,
+                "timeseries",
+                "percentunit",
+                "In use.",
+                &[(
+                    "process_open_fds / process_max_fds and on (job, instance) weir_build_info",
+                    "{{instance}}",
+                )],
+            ),
+        ],
+    ),
+];
+
+/// The same for one pool.
+pub const POOL: &[(&str, &[Panel])] = &[
+    (
+        "Requests",
+        &[
+            (
+                "Requests by route",
+                8,
+                "timeseries",
+                "reqps",
+                "",
+                &[(
+                    "sum by (route) (rate(weir_downstream_requests_total{pool=~\"$pool\"}[RATE]))",
+                    "{{route}}",
+                )],
+            ),
+            (
+                "Answers by class",
+                8,
+                "timeseries",
+                "reqps",
+                "First digit of the status; none: the client left.",
+                &[(
+                    "sum by (code) (rate(weir_downstream_requests_total{pool=~\"$pool\"}[RATE]))",
+                    "{{code}}",
+                )],
+            ),
+            (
+                "Time, whole and upstream",
+                8,
+                "timeseries",
+                "s",
+                "Whole requests, and tries until the head of the endpoint's answer.",
+                &[
+                    (
+                        "histogram_quantile(0.99, sum by (le) (rate(weir_downstream_request_seconds_bucket{pool=~\"$pool\"}[RATE])))",
+                        "p99 whole",
+                    ),
+                    (
+                        "histogram_quantile(0.99, sum by (le) (rate(weir_upstream_first_byte_seconds_bucket{pool=~\"$pool\"}[RATE])))",
+                        "p99 first byte",
+                    ),
+                    (
+                        "histogram_quantile(0.5, sum by (le) (rate(weir_upstream_first_byte_seconds_bucket{pool=~\"$pool\"}[RATE])))",
+                        "p50 first byte",
+                    ),
+                ],
+            ),
+            (
+                "Answered by Weir itself",
+                8,
+                "timeseries",
+                "reqps",
+                "By reason.",
+                &[(
+                    "sum by (reason) (rate(weir_upstream_dropped_requests_total{pool=~\"$pool\"}[RATE]))",
+                    "{{reason}}",
+                )],
+            ),
+            (
+                "Retries",
+                8,
+                "timeseries",
+                "ops",
+                "Tries after the first, by how they ended.",
+                &[(
+                    "sum by (outcome) (rate(weir_upstream_retries_total{pool=~\"$pool\"}[RATE]))",
+                    "{{outcome}}",
+                )],
+            ),
+            (
+                "In flight and waiting",
+                8,
+                "timeseries",
+                "short",
+                "",
+                &[
+                    ("sum(weir_upstream_active_requests{pool=~\"$pool\"})", "in flight"),
+                    ("sum(weir_upstream_pending_requests{pool=~\"$pool\"})", "waiting"),
+                ],
+            ),
+        ],
+    ),
+    (
+        "Endpoints",
+        &[
+            (
+                "By state",
+                8,
+                "timeseries",
+                "short",
+                "An endpoint may be in several states but ready.",
+                &[
+                    (
+                        "max by (state) (weir_upstream_endpoints_in_state{pool=~\"$pool\"})",
+                        "{{state}}",
+                    ),
+                    ("max(weir_upstream_endpoints{pool=~\"$pool\"})", "all"),
+                ],
+            ),
+            (
+                "Requests by endpoint",
+                8,
+                "timeseries",
+                "reqps",
+                "The twenty busiest.",
+                &[(
+                    "topk(20, sum by (endpoint) (rate(weir_upstream_endpoint_requests_total{pool=~\"$pool\"}[RATE])))",
+                    "{{endpoint}}",
+                )],
+            ),
+            (
+                "Failures by endpoint",
+                8,
+                "timeseries",
+                "reqps",
+                "Tries that an endpoint did not answer.",
+                &[(
+                    "topk(20, sum by (endpoint, reason) (rate(weir_upstream_endpoint_failures_total{pool=~\"$pool\"}[RATE])))",
+                    "{{endpoint}} {{reason}}",
+                )],
+            ),
+            (
+                "Connections by endpoint",
+                8,
+                "timeseries",
+                "short",
+                "Open ones, the twenty with most.",
+                &[(
+                    "topk(20, sum by (endpoint) (weir_upstream_endpoint_active_connections{pool=~\"$pool\"}))",
+                    "{{endpoint}}",
+                )],
+            ),
+            (
+                "Checks and verdicts",
+                8,
+                "timeseries",
+                "ops",
+                "Active health checks, and endpoints that outlier detection took out.",
+                &[
+                    (
+                        "sum by (result) (rate(weir_health_probes_total{pool=~\"$pool\"}[RATE]))",
+                        "{{result}}",
+                    ),
+                    (
+                        "sum(rate(weir_upstream_ejections_total{pool=~\"$pool\"}[RATE]))",
+                        "ejections",
+                    ),
+                ],
+            ),
+            (
+                "Tier and panic",
+                8,
+                "timeseries",
+                "short",
+                "Highest tier that takes traffic; 1 while health is ignored.",
+                &[
+                    ("max by (pool) (weir_upstream_tier{pool=~\"$pool\"})", "{{pool}} tier"),
+                    ("max by (pool) (weir_upstream_panic{pool=~\"$pool\"})", "{{pool}} panic"),
+                ],
+            ),
+        ],
+    ),
+];
