@@ -216,13 +216,18 @@ pub const OVERVIEW: &[(&str, &[Panel])] = &[
                 "timeseries",
                 "s",
                 "From the changes to the published table.",
-                &[
-                    (
-                        "histogram_quantile(0.99, sum by (le) (rate(weir_reconcile_seconds_bucket[RATE])))",
-                        "p99",
-                    ),
-                    ("max(weir_reconcile_pending_changes)", "changes that wait"),
-                ],
+                &[(
+                    "histogram_quantile(0.99, sum by (le) (rate(weir_reconcile_seconds_bucket[RATE])))",
+                    "p99",
+                )],
+            ),
+            (
+                "Changes that wait",
+                8,
+                "timeseries",
+                "short",
+                "For the next turn.",
+                &[("sum by (instance) (weir_reconcile_pending_changes)", "{{instance}}")],
             ),
             (
                 "Objects",
@@ -259,7 +264,7 @@ pub const OVERVIEW: &[(&str, &[Panel])] = &[
             ),
             (
                 "Certificates",
-                12,
+                8,
                 "timeseries",
                 "s",
                 "Time until the first ten expire.",
@@ -270,7 +275,7 @@ pub const OVERVIEW: &[(&str, &[Panel])] = &[
             ),
             (
                 "File descriptors",
-                12,
+                8,
                 "timeseries",
                 "percentunit",
                 "In use.",

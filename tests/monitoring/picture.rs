@@ -87,7 +87,7 @@ fn draw(prometheus: &Prometheus, time: (f64, f64)) -> String {
         text(&mut svg, (x + 12.0, y + 20.0), "text", "", &title);
         let series = series(prometheus, panel, time);
         let unit = panel["fieldConfig"]["defaults"]["unit"].as_str().unwrap();
-        let area = (x + 60.0, y + 32.0, w - 75.0, h - 76.0);
+        let area = (x + 68.0, y + 32.0, w - 83.0, h - 76.0);
         if panel["type"] == "stat" {
             stat(&mut svg, (x, y, w, h), unit, &series, time);
         } else {
@@ -154,11 +154,11 @@ fn lines(
         text(svg, (x - 5.0, at + 4.0), "dim", "text-anchor=\"end\"", &label);
     }
     plot(svg, area, series, time);
-    let mut at = (x - 45.0, y + h + 18.0);
+    let mut at = (x - 53.0, y + h + 18.0);
     for (number, one) in series.iter().enumerate() {
         let width = one.legend.chars().count() as f64 * 6.2 + 22.0;
         if at.0 + width > x + w {
-            at = (x - 45.0, at.1 + 14.0);
+            at = (x - 53.0, at.1 + 14.0);
         }
         if at.1 > y + h + 34.0 {
             break;
@@ -215,6 +215,7 @@ fn format(value: f64, unit: &str) -> String {
         _ => format!("{value:.2}"),
     };
     match unit {
+        _ if value == 0.0 => "0".to_owned(),
         "percentunit" => format!("{} %", short(value * 100.0)),
         "s" if value >= 172_800.0 => format!("{:.0} days", value / 86_400.0),
         "s" if value < 1.0 => format!("{} ms", short(value * 1000.0)),

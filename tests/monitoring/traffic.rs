@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 
@@ -120,13 +120,18 @@ fn manifests(backends: &[Backend], dead: u16) -> String {
             endpoints(ports)
         )
     };
-    let signed = rcgen::generate_simple_self_signed(["shop.test".to_owned()]).unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut wanted = rcgen::CertificateParams::new(["shop.test".to_owned()]).unwrap();
+    // Until the next year begins, as real ones are short.
+    let days = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 86_400;
+    wanted.not_after = rcgen::date_time_ymd(1971 + (days / 365) as i32, 1, 1);
+    let certificate = wanted.self_signed(&key).unwrap();
     let base64 = |pem: &str| base64::engine::general_purpose::STANDARD.encode(pem);
     let secret = format!(
         "apiVersion: v1\nkind: Secret\nmetadata: {{ name: shop, namespace: shop }}\ntype: \
          kubernetes.io/tls\ndata:\n  tls.crt: {}\n  tls.key: {}\n",
-        base64(&signed.cert.pem()),
-        base64(&signed.signing_key.serialize_pem())
+        base64(&certificate.pem()),
+        base64(&key.serialize_pem())
     );
     [
         secret,
