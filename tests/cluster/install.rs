@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use crate::rig::{HTTP, Rig, json, until};
+use crate::rig::{HTTP, Rig, helm_folder, json, until};
 
 /// Manifests of a namespace that wants the restricted Pod Security Standard.
 pub fn namespace(name: &str) -> String {
@@ -129,4 +129,18 @@ pub fn serves_and_leaves_nothing(rig: &Rig) {
         assert_eq!(left.trim(), "", "helm uninstall leaves these");
     }
     rig.kubectl("delete namespace first --wait=true --timeout=60s");
+}
+
+/// What `hack/kind-up` does once there is a cluster, `helm test` included.
+pub fn by_the_steps_of_kind_up(rig: &Rig) {
+    let helm = helm_folder().expect("helm was there at the start");
+    let said = rig.shell(&format!(
+        "PATH=$PATH:{} hack/install weir:dev --set service.type=NodePort \
+         --set service.nodePorts.http=30080 --set service.nodePorts.https=30443",
+        helm.display()
+    ));
+    assert!(said.contains("TEST SUITE:     weir-test"), "{said}");
+    let (status, body) = rig.fetch(HTTP, "hello.example.com", "/").expect("an answer");
+    assert_eq!(status, 200, "{body}");
+    rig.kubectl("delete --filename manifests/hello.yaml --wait=true --timeout=60s");
 }

@@ -36,6 +36,7 @@ const TESTS: &[(&str, Test)] = &[
     ("operations::upgrade_rollback_and_deletion", operations::upgrade_rollback_and_deletion),
     ("operations::outages_of_the_control_plane", operations::outages_of_the_control_plane),
     ("operations::invalid_objects", operations::invalid_objects),
+    ("install::by_the_steps_of_kind_up", install::by_the_steps_of_kind_up),
 ];
 
 fn main() -> ExitCode {

@@ -60,7 +60,8 @@ fn start() -> Result<Rig, String> {
     Ok(Rig { dir })
 }
 
-fn helm_folder() -> Option<PathBuf> {
+/// Returns the folder of helm.
+pub fn helm_folder() -> Option<PathBuf> {
     let known = env::var_os("WEIR_TOOLS").map(PathBuf::from);
     let folder = known.or_else(|| {
         run(Command::new("hack/tools/build").arg("--no-build")).ok().map(|out| out.trim().into())
