@@ -93,7 +93,8 @@ async fn the_crd_follows_upgrades_and_outlives_the_release() {
     // A second release beside it, which leaves the CRD to the first.
     let taken = cluster.helm(&["install", "second", "charts/weir"]).unwrap_err();
     assert!(taken.contains("backendpools.weir.dev"), "{taken}");
-    cluster.helm(&["install", "second", "charts/weir", "--set", "crds.enabled=false"]).unwrap();
+    let own = "crds.enabled=false,ingressClass.name=second";
+    cluster.helm(&["install", "second", "charts/weir", "--set", own]).unwrap();
     cluster.helm(&["uninstall", "second"]).unwrap();
 
     let said = cluster.helm(&["uninstall", "weir"]).unwrap();

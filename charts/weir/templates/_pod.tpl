@@ -143,7 +143,10 @@ spec:
 {{- with (include "weir.watchNamespace" .) }}
 - --watch-namespace={{ . }}
 {{- end }}
-{{- if .Values.service.enabled }}
+- --ingress-class={{ .Values.ingressClass.name }}
+{{- if .Values.publish.addresses }}
+- --publish-address={{ join "," .Values.publish.addresses }}
+{{- else if include "weir.publishService" . }}
 - --publish-service={{ include "weir.namespace" . }}/{{ include "weir.fullname" . }}
 {{- end }}
 - --log={{ .Values.logs.level }}
@@ -207,4 +210,9 @@ topologySpreadConstraints:
         {{- include "weir.selectorLabels" $ | nindent 8 }}
   {{- end }}
 {{- end -}}
+{{- end -}}
+
+{{/* Not empty where the status of Ingresses gets the addresses of the Service. */}}
+{{- define "weir.publishService" -}}
+{{- if and .Values.publish.service .Values.service.enabled (not .Values.publish.addresses) -}}true{{- end -}}
 {{- end -}}
