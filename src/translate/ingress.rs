@@ -12,7 +12,7 @@ use super::certificates;
 use super::class::{self, Ours};
 use super::pool::created;
 use super::problems::Problems;
-use super::routes::{BACKEND_REQUEST, prefix};
+use super::routes::{Times, prefix};
 use super::unit::{Port, ServicePort, Used};
 use crate::api::backend_pool::GROUP;
 use crate::api::{ConditionReason, Kind, ObjectKey};
@@ -138,8 +138,9 @@ impl Reader<'_> {
                 query: Vec::new(),
                 cookies: Vec::new(),
             }],
-            request_timeout: None,
-            backend_request_timeout: Some(BACKEND_REQUEST),
+            // Those of the pool come when all pools are known.
+            request_timeout: Times::default().request,
+            backend_request_timeout: Times::default().backend_request,
             pool,
         });
         self.position += 1;

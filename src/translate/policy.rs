@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::pool::created;
 use super::problems::Problems;
+use super::routes::Times;
 use super::spec;
 use crate::api::{ObjectKey, Objects};
 use crate::model::PoolName;
@@ -94,6 +95,7 @@ fn attachments(objects: &Objects, pool: &ObjectKey) -> Vec<(ObjectKey, Attachmen
     let mut problems = Problems::default();
     let name = PoolName::new(&pool.namespace, &pool.name);
     spec::translate(&object.spec, &name, &mut problems);
+    Times::of(object.spec.timeouts.as_ref(), &mut problems);
     if !problems.spec.is_empty() {
         return Vec::new();
     }

@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::backends::{self, Context, port_of};
 use super::problems::Problems;
+use super::routes::Times;
 use super::unit::{Port, Used};
 use super::{certificates, routes, spec};
 use crate::api::{BackendPool, ConditionReason, Kind, ObjectKey};
@@ -18,6 +19,8 @@ pub(super) struct PoolResult {
     pub(super) pool: Option<Arc<model::Pool>>,
     /// Whether it has no backends of its own: it is settings for others.
     pub(super) is_settings: bool,
+    /// Limits of requests on routes of Ingresses that lead to it.
+    pub(super) times: Times,
     pub(super) routes: Vec<Route>,
     pub(super) certificates: Arc<[Certificate]>,
     pub(super) problems: Problems,
@@ -31,6 +34,7 @@ pub(super) fn translate(context: Context<'_>, object: &BackendPool) -> PoolResul
     let created = created(&object.metadata);
     let (mut problems, mut used) = (Problems::default(), Used::default());
     let settings = spec::translate(&object.spec, &name, &mut problems);
+    let times = Times::of(object.spec.timeouts.as_ref(), &mut problems);
     let usable = problems.spec.is_empty();
     let Some(backends) = &object.spec.backends else {
         targets(context, object, &mut used, &mut problems);
@@ -38,6 +42,7 @@ pub(super) fn translate(context: Context<'_>, object: &BackendPool) -> PoolResul
             generation: object.metadata.generation,
             pool: None,
             is_settings: true,
+            times,
             routes: Vec::new(),
             certificates: Arc::new([]),
             problems,
@@ -46,7 +51,7 @@ pub(super) fn translate(context: Context<'_>, object: &BackendPool) -> PoolResul
     };
     let backends = backends::translate(context, backends, &mut used, &mut problems);
     let declared = object.spec.routes.as_deref().unwrap_or_default();
-    let routes = routes::translate(declared, &name, created, &mut problems);
+    let routes = routes::translate(declared, &name, created, times, &mut problems);
     let certificates = certificates::translate(
         context,
         object.spec.tls.as_ref(),
@@ -61,6 +66,7 @@ pub(super) fn translate(context: Context<'_>, object: &BackendPool) -> PoolResul
         certificates: if pool.is_some() { certificates.into() } else { Arc::new([]) },
         pool,
         is_settings: false,
+        times,
         problems,
         used,
     }

@@ -5,16 +5,46 @@ use std::time::Duration;
 
 use super::problems::Problems;
 use crate::api::backend_pool::{
-    HeaderMatch, PathMatch, PathMatchType, Route as RouteSpec, RouteMatch as MatchSpec,
-    ValueMatchType,
+    HeaderMatch, PathMatch, PathMatchType, PoolTimeouts, Route as RouteSpec,
+    RouteMatch as MatchSpec, ValueMatchType,
 };
 use crate::model::{
     HeaderName, Hostname, InvalidName, Origin, PathPattern, Pattern, PoolName, Route, RouteId,
     RouteMatch, ValueMatch, ValuePattern, path,
 };
 
-/// Time for one try where the route says nothing.
-pub(super) const BACKEND_REQUEST: Duration = Duration::from_secs(60);
+/// Times are the limits of a request on a route. Nothing is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Times {
+    pub(super) request: Option<Duration>,
+    pub(super) backend_request: Option<Duration>,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self { request: None, backend_request: Some(Duration::from_secs(60)) }
+    }
+}
+
+impl Times {
+    /// Returns what a pool says for routes that say nothing.
+    pub(super) fn of(spec: Option<&PoolTimeouts>, problems: &mut Problems) -> Self {
+        let mut times = Self::default();
+        let Some(spec) = spec else { return times };
+        if let Some(time) = &spec.request {
+            times.request = problems.take("spec.timeouts.request", time.parse()).and_then(limit);
+        }
+        if let Some(time) = &spec.backend_request {
+            let time = problems.take("spec.timeouts.backendRequest", time.parse());
+            times.backend_request = time.and_then(limit);
+        }
+        times
+    }
+}
+
+fn limit(time: Duration) -> Option<Duration> {
+    (!time.is_zero()).then_some(time)
+}
 
 /// Translates the routes of a pool; a route with anything wrong in it is left out whole, so that
 /// it never matches more than it says.
@@ -22,6 +52,7 @@ pub(super) fn translate(
     specs: &[RouteSpec],
     pool: &PoolName,
     created: i64,
+    times: Times,
     problems: &mut Problems,
 ) -> Vec<Route> {
     let mut names = BTreeSet::new();
@@ -37,7 +68,7 @@ pub(super) fn translate(
                 return None;
             }
             let id = RouteId { created, object: Origin::pool(pool), position, name: name.into() };
-            route(spec, id, pool, &field, problems)
+            route(spec, id, (pool, times), &field, problems)
         })
         .collect()
 }
@@ -45,7 +76,7 @@ pub(super) fn translate(
 fn route(
     spec: &RouteSpec,
     id: RouteId,
-    pool: &PoolName,
+    (pool, times): (&PoolName, Times),
     field: &str,
     problems: &mut Problems,
 ) -> Option<Route> {
@@ -76,7 +107,6 @@ fn route(
     };
     let request = duration("request", timeouts.and_then(|t| t.request.as_ref()));
     let backend = duration("backendRequest", timeouts.and_then(|t| t.backend_request.as_ref()));
-    let limit = |time: Duration| (!time.is_zero()).then_some(time);
     (problems.spec.len() == before).then(|| Route {
         pool: pool.clone(),
         id,
@@ -84,8 +114,8 @@ fn route(
         is_one_label: false,
         is_fallback: false,
         matches,
-        request_timeout: request.and_then(limit),
-        backend_request_timeout: limit(backend.unwrap_or(BACKEND_REQUEST)),
+        request_timeout: request.map_or(times.request, limit),
+        backend_request_timeout: backend.map_or(times.backend_request, limit),
     })
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::backends::{self, Context, port_of};
 use super::policy::Policies;
 use super::problems::Problems;
+use super::routes::Times;
 use super::spec;
 use super::unit::{ServicePort, Used};
 use crate::api::{Kind, ObjectKey};
@@ -16,6 +17,8 @@ pub(super) struct ServiceResult {
     pub(super) pool: Arc<Pool>,
     /// The BackendPool that its settings are of.
     pub(super) settings: Option<ObjectKey>,
+    /// Limits of requests on routes that lead to it.
+    pub(super) times: Times,
     pub(super) problems: Problems,
     pub(super) used: Used,
 }
@@ -50,14 +53,16 @@ pub(super) fn translate(
         let Some(object) = context.objects.backend_pools.get(key) else { continue };
         let mut invalid = Problems::default();
         let pool = spec::translate(&object.spec, &name, &mut invalid);
+        let times = Times::of(object.spec.timeouts.as_ref(), &mut invalid);
         if let Some(pool) = pool.filter(|_| invalid.spec.is_empty()) {
-            found = Some((pool, key.clone()));
+            found = Some((pool, Some(key.clone()), times));
             break;
         }
     }
     let backend =
         Backend { origin: name.as_str().into(), is_service: true, weight: 1, tier: 0, endpoints };
-    let (pool, settings) = found.map_or_else(|| (Pool::new(name), None), |(p, k)| (p, Some(k)));
+    let (pool, settings, times) =
+        found.unwrap_or_else(|| (Pool::new(name), None, Times::default()));
     let pool = Pool { backends: vec![backend], ..pool };
-    ServiceResult { pool: Arc::new(pool), settings, problems, used }
+    ServiceResult { pool: Arc::new(pool), settings, times, problems, used }
 }

@@ -49,6 +49,9 @@ fn pool(key: &ObjectKey, variant: u8) -> Object {
             ],
         });
     }
+    if variant & 0x40 != 0 {
+        spec["timeouts"] = json!({"request": format!("{}s", 100 + variant % 3)});
+    }
     if variant.is_multiple_of(7) {
         spec["timeouts"] = json!({"connect": "soon"});
     }

@@ -241,6 +241,14 @@ impl Translator {
             certificates,
             &mut work.step.changed.certificates,
         );
+        let times = |result: &Option<PoolResult>| result.as_ref().map(|result| result.times);
+        if times(&old) != times(&new) {
+            let users = self.users.of(Kind::BackendPool, key).filter_map(|unit| match unit {
+                Unit::Ingress(key) => Some(Origin::ingress(&key.namespace, &key.name)),
+                _ => None,
+            });
+            work.judge.extend(users);
+        }
         if let Some(new) = new {
             self.pools.insert(key.clone(), new);
         }
@@ -302,6 +310,11 @@ impl Translator {
             let users = self.wanted.get(port).into_iter().flatten();
             work.step.judged_ingresses.extend(users.cloned());
         }
+        let times = |result: &Option<ServiceResult>| result.as_ref().map(|result| result.times);
+        if times(&old) != times(&new) {
+            let users = self.wanted.get(port).into_iter().flatten();
+            work.judge.extend(users.map(|key| Origin::ingress(&key.namespace, &key.name)));
+        }
         let settings = |result: &Option<ServiceResult>| result.as_ref()?.settings.clone();
         if settings(&old) != settings(&new) {
             work.step.judged.extend(settings(&old).into_iter().chain(settings(&new)));
@@ -348,6 +361,23 @@ impl Translator {
         self.put_pool(&name, pool.as_ref(), step);
     }
 
+    /// Returns a route of an Ingress with the limits that its pool says.
+    fn timed(&self, route: &Route) -> Route {
+        let times = match ServicePort::of(&route.pool) {
+            Some(port) => self.services.get(&port).map(|result| result.times),
+            None => {
+                let key = ObjectKey::new(route.pool.namespace(), route.pool.name());
+                self.pools.get(&key).map(|result| result.times)
+            }
+        };
+        let times = times.unwrap_or_default();
+        Route {
+            request_timeout: times.request,
+            backend_request_timeout: times.backend_request,
+            ..route.clone()
+        }
+    }
+
     fn put_pool(&mut self, name: &PoolName, new: Option<&Arc<Pool>>, step: &mut Step) {
         if self.model.pools.get(name) == new {
             return;
@@ -371,6 +401,10 @@ impl Translator {
         } else {
             self.lost.insert(origin.clone(), lost);
         }
+        let accepted = match origin.kind() {
+            OriginKind::BackendPool => accepted,
+            OriginKind::Ingress => accepted.iter().map(|route| self.timed(route)).collect(),
+        };
         put_list(&mut self.model.routes, origin, Some(accepted), &mut step.changed.routes);
     }
 }

@@ -41,6 +41,14 @@ impl fmt::Display for Port {
 }
 
 impl ServicePort {
+    /// Returns the port that a pool is, where it is one.
+    pub(super) fn of(pool: &PoolName) -> Option<Self> {
+        let (service, port) = pool.name().split_once(':')?;
+        // The name of a port has a letter in it.
+        let port = port.parse().map_or_else(|_| Port::Name(port.to_owned()), Port::Number);
+        Some(Self { service: ObjectKey::new(pool.namespace(), service), port })
+    }
+
     /// Returns the name of the pool that the port is.
     pub(super) fn pool_name(&self) -> PoolName {
         PoolName::of_service(&self.service.namespace, &self.service.name, &self.port)

@@ -280,3 +280,20 @@ fn a_resource_leads_to_the_pool_itself_and_an_alias_to_its_name() {
         weir.client().get("alias.test", "/").is_ok_and(|answer| answer.body == "alias")
     });
 }
+
+#[test]
+fn a_slow_service_has_the_time_that_its_settings_give() {
+    let slow = Backend::start("slow", [127, 0, 0, 1], 0, Duration::from_secs(2));
+    let web = ingress("web", &(OURS.to_owned() + &rule("a.test", &[("/", "Prefix", "a")])));
+    let settings = "apiVersion: weir.dev/v1alpha1\nkind: BackendPool\nmetadata: { name: a, namespace: \
+        shop }\nspec:\n  targetRefs: [{ kind: Service, name: a }]\n  timeouts: { backendRequest: 100ms }\n";
+    let weir = Weir::start(&(settings.to_owned() + &service("a", &[&slow]) + &web));
+    let answer = weir.client().get("a.test", "/").expect("answer");
+    assert_eq!(answer.status, 504);
+    assert_eq!(answer.headers["x-weir-reason"], "upstream_timeout");
+    std::fs::remove_file(weir.manifests.join("pool.yaml")).expect("remove");
+    weir.write("rest.yaml", &(service("a", &[&slow]) + &web));
+    eventually("the time is the default again", || {
+        weir.client().get("a.test", "/").is_ok_and(|answer| answer.body == "slow")
+    });
+}

@@ -70,6 +70,8 @@ fn twenty() -> i32 {
 /// PoolTimeouts are time limits towards the endpoints.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!(has(self.request) && has(self.backendRequest)) || duration(self.request) == duration('0s') || duration(self.backendRequest) <= duration(self.request)")
+    .message("timeouts.backendRequest must not be longer than timeouts.request"))]
 pub struct PoolTimeouts {
     /// Time to open a connection. Default is 2s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -83,6 +85,16 @@ pub struct PoolTimeouts {
     /// How long an unused connection is kept. Default is 60s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_alive: Option<DurationString>,
+
+    /// As `timeouts.request` of a route, for routes that do not say it: those of Ingresses, and the
+    /// pool's own. Default is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<DurationString>,
+
+    /// As `timeouts.backendRequest` of a route, for routes that do not say it: those of Ingresses,
+    /// and the pool's own. Default is 60s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend_request: Option<DurationString>,
 }
 
 /// Limits bound what the pool's endpoints have to bear at once, in one Weir process.

@@ -152,6 +152,12 @@ pub const CASES: &[(&str, &str, &str, &str)] = &[
         "routes: [{matches: [{path: {type: RegularExpression, value: '/a?b'}}]}]",
     ),
     (
+        "timeouts: {request: 1s, backendRequest: 2s}",
+        "spec.timeouts",
+        "timeouts.backendRequest must not be longer than timeouts.request",
+        "timeouts: {request: 2s, backendRequest: 2s}",
+    ),
+    (
         "routes: [{timeouts: {request: 1s, backendRequest: 1500ms}}]",
         "spec.routes[0].timeouts",
         "timeouts.backendRequest must not be longer than timeouts.request",
