@@ -77,7 +77,8 @@ async fn echo_frames(
         while let Some(frame) = take_frame(&mut read) {
             let Ok((first, payload)) = frame else { return Ok(()) };
             let opcode = first & 0x0f;
-            if opcode != PONG && !(is_ending && opcode == CLOSE) {
+            // (After the close frame nothing may follow.)
+            if opcode != PONG && !is_ending {
                 let first = if opcode == PING { 0x80 | PONG } else { first };
                 put_frame(&mut written, first, &payload);
             }

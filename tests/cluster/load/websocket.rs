@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::{FutureExt, SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::SLOWEST;
@@ -34,8 +34,8 @@ pub(super) async fn run(
     }
 }
 
-/// Sends a message and waits for its echo. A connection that has ended before, while nothing was
-/// under way, is opened again.
+/// Sends a message and waits for its echo. A connection that the other side has closed in good
+/// order is opened again, also where its close frame crosses the message.
 async fn say(
     kept: &mut Option<Socket>,
     address: SocketAddr,
@@ -47,31 +47,51 @@ async fn say(
     {
         *kept = None;
     }
-    let socket = match kept.take() {
-        Some(socket) => socket,
-        None => {
-            let stream = TcpStream::connect(address).await.map_err(|e| format!("connect: {e}"))?;
-            let opened = client_async(format!("ws://{host}/ws"), stream).await;
-            let (socket, _) = opened.map_err(|error| format!("handshake: {error}"))?;
-            recorder.websocket_opened();
-            socket
+    loop {
+        let was_kept = kept.is_some();
+        let mut socket = match kept.take() {
+            Some(socket) => socket,
+            None => open(address, host, recorder).await?,
+        };
+        match echo(&mut socket).await {
+            Ok(()) => {
+                *kept = Some(socket);
+                return Ok(());
+            }
+            Err(End::Closed) if was_kept => {}
+            Err(end) => return Err(format!("no echo: {end:?}")),
         }
-    };
-    let socket = kept.insert(socket);
-    let result = echo(socket).await;
-    if result.is_err() {
-        *kept = None;
     }
-    result
 }
 
-async fn echo(socket: &mut Socket) -> Result<(), String> {
-    socket.send(Message::text("are you there?")).await.map_err(|e| format!("send: {e}"))?;
+async fn open(address: SocketAddr, host: &str, recorder: &Recorder) -> Result<Socket, String> {
+    let stream = TcpStream::connect(address).await.map_err(|error| format!("connect: {error}"))?;
+    let opened = client_async(format!("ws://{host}/ws"), stream).await;
+    let (socket, _) = opened.map_err(|error| format!("handshake: {error}"))?;
+    recorder.websocket_opened();
+    Ok(socket)
+}
+
+/// End is why there was no echo.
+#[derive(Debug)]
+#[allow(dead_code, reason = "printed in the report")]
+enum End {
+    /// A close frame.
+    Closed,
+    Broken(Error),
+    Odd(Option<Message>),
+}
+
+async fn echo(socket: &mut Socket) -> Result<(), End> {
+    socket.send(Message::text("are you there?")).await.map_err(End::Broken)?;
     loop {
         match socket.next().await {
             Some(Ok(Message::Text(text))) if text.as_str() == "are you there?" => return Ok(()),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-            other => return Err(format!("no echo: {other:?}")),
+            Some(Ok(Message::Close(_))) => return Err(End::Closed),
+            Some(Ok(other)) => return Err(End::Odd(Some(other))),
+            Some(Err(error)) => return Err(End::Broken(error)),
+            None => return Err(End::Odd(None)),
         }
     }
 }
