@@ -43,6 +43,8 @@ spec:
           env: [{{ name: POD_NAME, valueFrom: {{ fieldRef: {{ fieldPath: metadata.name }} }} }}]
           ports: [{{ name: http, containerPort: 8080 }}]
           readinessProbe: {{ httpGet: {{ path: /healthz, port: http }}, periodSeconds: 1 }}
+          # Answers until everybody knows that it goes.
+          lifecycle: {{ preStop: {{ sleep: {{ seconds: 3 }} }} }}
           securityContext:
             allowPrivilegeEscalation: false
             readOnlyRootFilesystem: true

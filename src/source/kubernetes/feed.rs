@@ -55,6 +55,7 @@ pub(super) async fn run(id: FeedId, api: Api<DynamicObject>, told: mpsc::Sender<
     let mut tracker = Tracker::new(id.kind);
     let mut failures = 0;
     let mut absences = 0;
+    let mut before = None;
     loop {
         let Some(error) = follow(&id, api.clone(), &mut tracker, &mut failures, &told).await else {
             return;
@@ -62,6 +63,8 @@ pub(super) async fn run(id: FeedId, api: Api<DynamicObject>, told: mpsc::Sender<
         // A list that arrived has set the failures to zero.
         absences = if failures == 0 { 0 } else { absences };
         let code = error.code();
+        failures = in_a_row(failures, before, code);
+        before = code;
         let longest = if let Some(absence) = code.and_then(|code| Absence::of(id.kind, code)) {
             absences += 1;
             if !absent(&id, absence, absences, &mut tracker, &told).await {
@@ -163,6 +166,13 @@ impl Failure {
             Self::Silence => None,
         }
     }
+}
+
+/// Returns how many failures of the same kind there were in a row. Another answer is another
+/// trouble: a server that is back from an outage may say no for a moment, before it knows its own
+/// rules, and is soon asked again.
+fn in_a_row(failures: u32, before: Option<u16>, now: Option<u16>) -> u32 {
+    if before == now { failures } else { 0 }
 }
 
 /// Returns how long to wait: longer with each failure in a row, and never the same in all replicas.
@@ -286,6 +296,13 @@ impl Tracker {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_no_after_an_outage_is_soon_asked_again() {
+        assert_eq!(in_a_row(20, None, None), 20);
+        assert_eq!(in_a_row(20, None, Some(403)), 0);
+        assert_eq!(in_a_row(1, Some(403), Some(403)), 1);
+    }
 
     #[test]
     fn pauses_grow_up_to_the_longest_and_differ() {
