@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use http::HeaderMap;
-use hyper::body::Incoming;
 
+use super::client_body::ClientBody;
 use super::deadline::before;
 use super::forward::{Forward, RequestBody};
 use super::retry::is_idempotent;
@@ -31,7 +31,7 @@ const FULL_PAUSE: Duration = Duration::from_millis(5);
 pub(super) struct Sent {
     pub(super) head: Head,
     pub(super) headers: HeaderMap,
-    pub(super) exchange: Exchange<Incoming>,
+    pub(super) exchange: Exchange<ClientBody>,
 }
 
 /// Failure is a try that was not.
@@ -41,7 +41,7 @@ pub(super) struct Failure {
     pub(super) outcome: Outcome,
     /// What it counts as for retries; nothing is never retried.
     pub(super) condition: Option<RetryCondition>,
-    pub(super) unsent: Option<Unsent<Incoming>>,
+    pub(super) unsent: Option<Unsent<ClientBody>>,
 }
 
 /// Sends a request to an endpoint. A kept connection that turns out dead is replaced once.
@@ -100,7 +100,7 @@ enum Broken {
     Late(Reason),
 }
 
-fn failure(error: Broken, unsent: Unsent<Incoming>) -> Failure {
+fn failure(error: Broken, unsent: Unsent<ClientBody>) -> Failure {
     let (reason, outcome, condition) = match error {
         Broken::Http(Error::Closed | Error::Io(_)) => {
             (Reason::UpstreamReset, Outcome::Reset, Some(RetryCondition::Reset))
@@ -193,7 +193,7 @@ impl Deadlines {
     }
 
     /// Deals with what has come; a reason ends the try.
-    fn check(&mut self, now: Millis, exchange: &mut Exchange<Incoming>) -> Result<(), Reason> {
+    fn check(&mut self, now: Millis, exchange: &mut Exchange<ClientBody>) -> Result<(), Reason> {
         let is_due = |at: Option<Millis>| at.is_some_and(|at| at <= now);
         if is_due(self.whole) {
             return Err(Reason::RequestTimeout);
@@ -221,7 +221,7 @@ impl Deadlines {
 
 async fn answer_head(
     request: &Forward<'_>,
-    exchange: &mut Exchange<Incoming>,
+    exchange: &mut Exchange<ClientBody>,
     headers: &mut HeaderMap,
     timer: &Timer,
 ) -> Result<Head, Broken> {

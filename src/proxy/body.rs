@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
+use super::client_body::ClientBody;
 use super::record::Record;
 use super::wheel::Timer;
 use crate::metrics::Reason;
@@ -29,7 +29,7 @@ pub(super) struct AnswerBody {
 )]
 enum Source {
     Text(Bytes),
-    Endpoint(http1::Body<Incoming>, Guards),
+    Endpoint(http1::Body<ClientBody>, Guards),
 }
 
 /// Guards are what a request holds for as long as its answer lasts.
@@ -56,12 +56,22 @@ impl AnswerBody {
         Self { source: Source::Text(text), record: Some(record) }
     }
 
+    /// A text of our own, for a request that nothing is known of.
+    pub(super) fn unrecorded(text: Bytes) -> Self {
+        Self { source: Source::Text(text), record: None }
+    }
+
     /// No body, for an answer whose record is kept elsewhere.
     pub(super) fn nothing() -> Self {
         Self { source: Source::Text(Bytes::new()), record: None }
     }
 
-    pub(super) fn endpoint(body: http1::Body<Incoming>, guards: Guards, record: Record) -> Self {
+    /// Whether it is a text of our own.
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self.source, Source::Text(_))
+    }
+
+    pub(super) fn endpoint(body: http1::Body<ClientBody>, guards: Guards, record: Record) -> Self {
         Self { source: Source::Endpoint(body, guards), record: Some(record) }
     }
 }

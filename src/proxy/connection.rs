@@ -7,12 +7,12 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::CONNECTION;
-use http::{HeaderValue, StatusCode, Version};
+use http::{HeaderValue, StatusCode, Version, request};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
@@ -20,9 +20,13 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::body::AnswerBody;
+use super::client_body::ClientBody;
+use super::http1::Stream;
+use super::options::Http1Codec;
 use super::proxy_protocol;
 use super::service::respond;
 use super::socket::{Ahead, Socket};
+use super::tunnel::Upgrade;
 use super::watch::Watch;
 use super::wheel::{HyperTimer, Timer};
 use super::worker::{Live, Worker};
@@ -67,6 +71,13 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Wakes this task when draining begins.
+    pub(super) fn listen(&self, waker: &Waker) {
+        self.live.listen(waker);
+    }
+}
+
 impl Drop for Client {
     fn drop(&mut self) {
         self.stats.connection_closed(self.worker.index);
@@ -79,7 +90,9 @@ pub(super) trait Handler: Copy + 'static {
     fn answer(
         self,
         client: &Rc<Client>,
-        request: http::Request<Incoming>,
+        parts: request::Parts,
+        body: ClientBody,
+        upgrade: Option<Upgrade>,
     ) -> impl Future<Output = http::Response<AnswerBody>>;
 }
 
@@ -91,9 +104,11 @@ impl Handler for Respond {
     async fn answer(
         self,
         client: &Rc<Client>,
-        request: http::Request<Incoming>,
+        parts: request::Parts,
+        body: ClientBody,
+        upgrade: Option<Upgrade>,
     ) -> http::Response<AnswerBody> {
-        respond(client, request).await
+        respond(client, parts, body, upgrade).await
     }
 }
 
@@ -122,9 +137,9 @@ pub(super) async fn serve(mut stream: TcpStream, mut client: Client, handler: im
         let first = within(head_timeout, unless_draining(&client, read_first(&mut stream, ahead)));
         let Some(Some(Ok(first))) = first.await else { return };
         if first.starts_with(PREFACE) {
-            serve_http2(stream, first, client, handler).await;
+            serve_http2(stream, first.freeze(), client, handler).await;
         } else if !first.is_empty() {
-            serve_http1(stream, first, client, handler).await;
+            serve_http1(Stream::Plain(stream), first, client, handler).await;
         }
         return;
     };
@@ -139,7 +154,7 @@ pub(super) async fn serve(mut stream: TcpStream, mut client: Client, handler: im
             if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
                 serve_http2(stream, Bytes::new(), client, handler).await;
             } else {
-                serve_http1(stream, Bytes::new(), client, handler).await;
+                serve_http1(Stream::Tls(Box::new(stream)), BytesMut::new(), client, handler).await;
             }
         }
     }
@@ -194,7 +209,7 @@ async fn read_announcement(stream: &mut TcpStream) -> io::Result<(Option<SocketA
 }
 
 /// Reads until it is clear whether the client speaks HTTP/2. Nothing at the end of the stream.
-async fn read_first(stream: &mut TcpStream, ahead: Bytes) -> io::Result<Bytes> {
+async fn read_first(stream: &mut TcpStream, ahead: Bytes) -> io::Result<BytesMut> {
     let mut bytes = http1::head_buffer();
     bytes.extend_from_slice(&ahead);
     loop {
@@ -206,15 +221,17 @@ async fn read_first(stream: &mut TcpStream, ahead: Bytes) -> io::Result<Bytes> {
             break;
         }
     }
-    let first = bytes.split().freeze();
-    http1::keep_buffer(bytes);
-    Ok(first)
+    Ok(bytes)
 }
 
-async fn serve_http1<S>(stream: S, first: Bytes, client: Client, handler: impl Handler)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+async fn serve_http1(stream: Stream, first: BytesMut, client: Client, handler: impl Handler) {
+    match client.worker.options().http1 {
+        Http1Codec::Own => super::http1::serve(stream, first, client, handler).await,
+        Http1Codec::Hyper => serve_http1_by_hyper(stream, first.freeze(), client, handler).await,
+    }
+}
+
+async fn serve_http1_by_hyper(stream: Stream, first: Bytes, client: Client, handler: impl Handler) {
     let limits = client.worker.options().limits;
     let client = Rc::new(client);
     let socket = Socket::new(stream, first, Arc::clone(&client.watch), limits, true);
@@ -251,11 +268,16 @@ where
 
 async fn answer(
     client: Rc<Client>,
-    request: http::Request<Incoming>,
+    mut request: http::Request<Incoming>,
     handler: impl Handler,
 ) -> Result<http::Response<AnswerBody>, Infallible> {
     let is_told = request.version() < Version::HTTP_2;
-    let mut response = handler.answer(&client, request).await;
+    let upgrade = request
+        .headers()
+        .contains_key(http::header::UPGRADE)
+        .then(|| Upgrade::Hyper(hyper::upgrade::on(&mut request)));
+    let (parts, body) = request.into_parts();
+    let mut response = handler.answer(&client, parts, ClientBody::Hyper(body), upgrade).await;
     // A tunnel is not told: `connection` has another meaning there. Source: RFC 9112 §9.6.
     if is_told
         && client.worker.is_leaving.get()

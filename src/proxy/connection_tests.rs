@@ -23,18 +23,23 @@ use crate::table::TableHandle;
 struct Faulty;
 
 impl Handler for Faulty {
-    async fn answer(self, client: &Rc<Client>, request: Request<Incoming>) -> Response<AnswerBody> {
-        let mut record =
-            Record::begin(&client.worker, &client.watch, request.method(), request.version());
+    async fn answer(
+        self,
+        client: &Rc<Client>,
+        parts: request::Parts,
+        _: ClientBody,
+        _: Option<Upgrade>,
+    ) -> Response<AnswerBody> {
+        let mut record = Record::begin(&client.worker, &client.watch, &parts.method, parts.version);
         record.logged = Some(Box::new(Logged {
             client: client.peer.ip(),
             host: "a".into(),
-            path: request.uri().path().into(),
+            path: parts.uri.path().into(),
             request_id: "1".into(),
             endpoint: None,
             attempts: 0,
         }));
-        assert_ne!(request.uri().path(), "/panic", "as the test wants");
+        assert_ne!(parts.uri.path(), "/panic", "as the test wants");
         record.status = 200;
         Response::new(AnswerBody::text(Bytes::from_static(b"ok"), record))
     }

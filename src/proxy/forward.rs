@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, request};
-use hyper::body::Incoming;
 
 use super::answer::Refusal;
 use super::attempt::{Failure, Sent, attempt};
 use super::body::{AnswerBody, Guards};
+use super::client_body::ClientBody;
 use super::connection::Client;
 use super::deadline::before;
 use super::gate::Admitted;
@@ -28,7 +28,7 @@ use crate::upstream::http1::{Exchange, Head};
 use crate::upstream::{self, Admission, InFlight, Outcome, Permit, Pool};
 
 /// A request's body and its length, where it has one.
-pub(super) type RequestBody = Option<(Incoming, Option<u64>)>;
+pub(super) type RequestBody = Option<(ClientBody, Option<u64>)>;
 
 /// Forward is a request that has a pool.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub(super) struct Forward<'a> {
 pub(super) struct Answered {
     pub(super) head: Head,
     pub(super) headers: HeaderMap,
-    pub(super) exchange: Exchange<Incoming>,
+    pub(super) exchange: Exchange<ClientBody>,
     pub(super) guards: Guards,
 }
 

@@ -10,6 +10,7 @@ use http::{HeaderMap, Method, Uri, Version, request};
 
 use crate::metrics::Reason;
 use crate::model::path;
+use crate::upstream::http1::{Framing, parse_decimal};
 
 /// Most fields of a request, crumbs of cookies counted one by one. hyper bounds them over HTTP/1.1.
 const MAX_FIELDS: usize = 100;
@@ -53,7 +54,8 @@ pub(super) fn check(
         return Err(Reason::BadRequest);
     }
     let host = host(&parts.uri, &parts.headers, parts.version)?;
-    check_framing(&parts.headers, parts.version)?;
+    // Our own codec has looked already; hyper is lenient in places.
+    framing(&parts.headers, parts.version)?;
     let raw = parts.uri.path();
     if raw.len() + parts.uri.query().map_or(0, str::len) > max_target_bytes {
         return Err(Reason::UriTooLong);
@@ -139,20 +141,39 @@ fn is_host(text: &str) -> bool {
     labels_ok && name.len() <= 255 && name.bytes().all(name_ok) && port_ok
 }
 
-/// hyper has read the framing already, leniently in places; what is ambiguous does not go on.
-fn check_framing(headers: &HeaderMap, version: Version) -> Result<(), Reason> {
+/// Returns how the body is framed; what is ambiguous does not go on. Source: RFC 9112 §6.
+///
+/// # Errors
+/// Where there are two framings, or one that is not known.
+pub(super) fn framing(headers: &HeaderMap, version: Version) -> Result<Framing, Reason> {
     if version == Version::HTTP_2 {
-        return Ok(());
+        return Ok(Framing::Empty);
     }
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    let Some(coding) = codings.next() else { return Ok(()) };
-    if headers.contains_key(CONTENT_LENGTH) || version != Version::HTTP_11 {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let length = lengths.next();
+    if lengths.next().is_some() {
         return Err(Reason::BadRequest);
     }
-    if codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
-        return Err(Reason::NotImplemented);
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let Some(coding) = codings.next() else {
+        let Some(length) = length else { return Ok(Framing::Empty) };
+        return match parse_decimal(length.as_bytes()) {
+            None => Err(Reason::BadRequest),
+            Some(0) => Ok(Framing::Empty),
+            Some(length) => Ok(Framing::Length(length)),
+        };
+    };
+    if length.is_some() || version != Version::HTTP_11 {
+        return Err(Reason::BadRequest);
     }
-    Ok(())
+    if codings.next().is_none() && coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
+        return Ok(Framing::Chunked);
+    }
+    // Without `chunked` at the end nobody knows where the body ends. Source: RFC 9112 §6.3.
+    let last = headers.get_all(TRANSFER_ENCODING).iter().next_back().unwrap_or(coding).as_bytes();
+    let last = last.rsplit(|&byte| byte == b',').next().unwrap_or_default().trim_ascii();
+    let is_known = last.eq_ignore_ascii_case(b"chunked");
+    Err(if is_known { Reason::NotImplemented } else { Reason::BadRequest })
 }
 
 /// Only WebSocket goes through; other protocols are not offered on, and HTTP stays.

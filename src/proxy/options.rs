@@ -35,6 +35,19 @@ pub struct Options {
     pub max_connections: usize,
     /// Bounds towards each client.
     pub limits: ClientLimits,
+    /// Who reads HTTP/1.1 from clients. Default is our own codec.
+    pub http1: Http1Codec,
+}
+
+/// Http1Codec says who reads HTTP/1.1 from clients. Both must give every client the same; tests
+/// compare them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Http1Codec {
+    /// Our own: buffers are shared by the connections of a worker.
+    #[default]
+    Own,
+    /// Hyper's.
+    Hyper,
 }
 
 impl Default for Options {
@@ -51,6 +64,7 @@ impl Default for Options {
             geoip: None,
             max_connections: 65_536,
             limits: ClientLimits::default(),
+            http1: Http1Codec::default(),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Whether a request is sent again. Source: RFC 9110 §9.2.2.
 
 use http::Method;
-use hyper::body::Incoming;
 
 use super::attempt::{Failure, Sent};
+use super::client_body::ClientBody;
 use super::forward::Forward;
 use crate::metrics::Reason;
 use crate::model::RetryCondition;
@@ -40,7 +40,7 @@ pub(super) fn of_failure(
     request: &Forward<'_>,
     failure: Failure,
     tries: u32,
-) -> Option<Unsent<Incoming>> {
+) -> Option<Unsent<ClientBody>> {
     let condition = failure.condition?;
     let unsent = failure.unsent?;
     let is_safe = unsent.is_whole && (!unsent.is_begun || is_idempotent(&request.parts.method));

@@ -6,18 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use http::{Request, Response, Version, request};
-use hyper::body::{Body, Incoming};
+use http::{Method, Response, Version, request};
+use http_body::Body;
 
 use super::answer::{Refusal, answer};
 use super::body::AnswerBody;
 use super::client;
+use super::client_body::ClientBody;
 use super::connection::Client;
 use super::forward::{Forward, forward};
 use super::gate::{self, Admitted};
 use super::headers::{Added, Dropped, add};
 use super::record::{Logged, Record};
-use super::tunnel;
+use super::tunnel::{self, Upgrade};
 use crate::metrics::{Protocol, Reason};
 use crate::table::{NoRoute, RequestHead};
 use crate::upstream::{clock, http1};
@@ -25,14 +26,11 @@ use crate::upstream::{clock, http1};
 /// Answers a request, by an endpoint or with the reason why not.
 pub(super) async fn respond(
     client: &Rc<Client>,
-    mut request: Request<Incoming>,
+    parts: request::Parts,
+    body: ClientBody,
+    upgrade: Option<Upgrade>,
 ) -> Response<AnswerBody> {
     let worker = &client.worker;
-    let upgrade = request
-        .headers()
-        .contains_key(http::header::UPGRADE)
-        .then(|| hyper::upgrade::on(&mut request));
-    let (parts, body) = request.into_parts();
     client.stats.request(
         worker.index,
         if parts.version == Version::HTTP_2 { Protocol::Http2 } else { Protocol::Http1 },
@@ -66,11 +64,20 @@ fn refuse(
     answer(refusal, &parts.method, parts.version, show).map(|text| AnswerBody::text(text, record))
 }
 
+/// Refuses a request that has no head to speak of: nothing of it is certain enough to be logged.
+pub(super) fn refuse_unread(client: &Client, reason: Reason) -> Response<AnswerBody> {
+    let worker = &client.worker;
+    client.stats.refused(worker.index, reason);
+    client.stats.protocol_error(worker.index);
+    let show = worker.options().reason_header;
+    answer(reason.into(), &Method::GET, Version::HTTP_11, show).map(AnswerBody::unrecorded)
+}
+
 /// Finds the route and the pool, and sends the request there.
 async fn route(
     client: &Rc<Client>,
     parts: &request::Parts,
-    body: Incoming,
+    body: ClientBody,
     record: &mut Record,
 ) -> Result<super::forward::Answered, Refusal> {
     let worker = &client.worker;

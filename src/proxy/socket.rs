@@ -1,12 +1,12 @@
-//! A client's socket as hyper sees it: with the bytes that were read ahead, and with deadlines.
+//! A client's socket: with the bytes that were read ahead, and with deadlines.
 
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::options::ClientLimits;
 use super::watch::Watch;
@@ -43,7 +43,8 @@ impl<S> Socket<S> {
         Self { stream, ahead, timer, watch, limits, has_heads, stuck_since: None }
     }
 
-    fn bytes_came(&self) {
+    /// Takes note that the next head has begun, where one is waited for.
+    pub(super) fn bytes_came(&self) {
         if self.has_heads && !self.watch.is_active() && self.watch.head_since().is_none() {
             let now = clock::now();
             self.watch.head_begun(now);
@@ -91,6 +92,58 @@ impl<S> Socket<S> {
         }
         self.check_deadline(context)?;
         Poll::Pending
+    }
+}
+
+impl<S: AsyncRead + Unpin> Socket<S> {
+    /// Reads at least one byte into the buffer, and at most what fits. Ready with 0 is the end.
+    pub(super) fn poll_fill(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
+        match pin!(self.stream.read_buf(buffer)).poll(context) {
+            Poll::Pending => {
+                self.check_deadline(context)?;
+                Poll::Pending
+            }
+            Poll::Ready(result) => {
+                self.bytes_came();
+                Poll::Ready(result)
+            }
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Socket<S> {
+    /// Writes some of the parts; never ready with 0.
+    pub(super) fn poll_write_parts(
+        &mut self,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = match Pin::new(&mut self.stream).poll_write_vectored(context, parts) {
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            result => result,
+        };
+        self.wrote(context, result)
+    }
+
+    /// Passes on what the stream itself keeps, as TLS does.
+    pub(super) fn poll_flush_stream(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = Pin::new(&mut self.stream).poll_flush(context);
+        self.wrote(context, result)
+    }
+
+    /// Ends the direction to the client.
+    pub(super) fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.wrote(context, result)
+    }
+
+    /// Gives the stream back.
+    pub(super) fn into_stream(self) -> S {
+        self.stream
     }
 }
 

@@ -10,20 +10,31 @@ use http::Response;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
+use tokio::sync::oneshot;
 
 use super::body::{AnswerBody, Guards};
 use super::forward::Answered;
 use super::headers::clean_answer;
+use super::http1;
 use super::record::Record;
 use super::socket::Ahead;
 use super::wheel::sleep;
 use crate::metrics::Reason;
 
-/// Answers 101, and joins the client's connection to the endpoint's once hyper gives it up. What
-/// the request holds lasts as long as the tunnel.
+/// Upgrade will be the client's connection, once whoever speaks HTTP on it gives it up.
+#[derive(Debug)]
+pub(super) enum Upgrade {
+    /// Hyper does.
+    Hyper(OnUpgrade),
+    /// Our own codec does.
+    Own(oneshot::Receiver<http1::Upgraded>),
+}
+
+/// Answers 101, and joins the client's connection to the endpoint's. What the request holds lasts
+/// as long as the tunnel.
 pub(super) fn open(
     answered: Answered,
-    upgrade: OnUpgrade,
+    upgrade: Upgrade,
     mut record: Record,
 ) -> Response<AnswerBody> {
     let Answered { head, mut headers, exchange, guards } = answered;
@@ -32,7 +43,17 @@ pub(super) fn open(
     let (stream, ahead, lease) = exchange.into_tunnel();
     let endpoint = Ahead { bytes: ahead.freeze(), stream };
     tokio::task::spawn_local(async move {
-        run(upgrade, endpoint, guards, record).await;
+        match upgrade {
+            Upgrade::Hyper(upgrade) => {
+                let Ok(client) = upgrade.await else { return };
+                run(TokioIo::new(client), endpoint, guards, record).await;
+            }
+            Upgrade::Own(upgrade) => {
+                let Ok(client) = upgrade.await else { return };
+                let http1::Upgraded { stream, _client } = client;
+                run(stream, endpoint, guards, record).await;
+            }
+        }
         drop(lease);
     });
     let mut response = Response::new(AnswerBody::nothing());
@@ -41,15 +62,12 @@ pub(super) fn open(
     response
 }
 
-async fn run<S: AsyncRead + AsyncWrite + Unpin>(
-    upgrade: OnUpgrade,
-    endpoint: Ahead<S>,
-    guards: Guards,
-    mut record: Record,
-) {
-    let Ok(client) = upgrade.await else { return };
+async fn run<C, S>(mut client: C, endpoint: Ahead<S>, guards: Guards, mut record: Record)
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let moved = Moved::default();
-    let mut client = TokioIo::new(client);
     let mut endpoint = Counted { stream: endpoint, moved: &moved };
     tokio::select! {
         // Most tunnels end with an error: one side is gone.

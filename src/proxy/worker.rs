@@ -159,7 +159,9 @@ pub(super) struct Live {
 impl Live {
     /// Wakes this task when draining begins.
     pub(super) fn listen(&self, waker: &Waker) {
-        if let Some(place) = self.worker.listening.borrow_mut().get_mut(self.slot) {
+        if let Some(place) = self.worker.listening.borrow_mut().get_mut(self.slot)
+            && place.as_ref().is_none_or(|old| !old.will_wake(waker))
+        {
             *place = Some(waker.clone());
         }
     }

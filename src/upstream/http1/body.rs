@@ -1,6 +1,5 @@
 //! The body of an answer, read from the endpoint's socket as the client takes it.
 
-use std::cell::Cell;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -9,18 +8,8 @@ use http_body::{Frame, SizeHint};
 
 use super::chunked::{Chunked, Decoded};
 use super::outgoing::Outgoing;
+use super::pieces::Pieces;
 use super::{Connection, Error, Framing, Head};
-
-/// First and least piece.
-const SMALL: usize = 16 * 1024;
-/// Largest piece.
-const LARGE: usize = 256 * 1024;
-/// Most bodies of a thread that may use more than the least piece at once.
-const LARGE_BODIES: usize = 128;
-
-thread_local! {
-    static LARGE_IN_USE: Cell<usize> = const { Cell::new(0) };
-}
 
 /// Body reads the answer's body from the socket, goes on sending the request where that is not
 /// done, and gives the connection back at its end.
@@ -31,8 +20,7 @@ pub struct Body<B> {
     outgoing: Option<Box<Outgoing<B>>>,
     /// Whether the connection may carry another exchange once both directions are done.
     keeps: bool,
-    piece: usize,
-    is_large: bool,
+    pieces: Pieces,
 }
 
 #[derive(Debug)]
@@ -62,14 +50,8 @@ where
             Framing::Close => Rest::Close,
         };
         let keeps = head.keeps_alive && (is_sent || outgoing.is_some());
-        let mut body = Self {
-            connection: Some(connection),
-            rest,
-            outgoing,
-            keeps,
-            piece: SMALL,
-            is_large: false,
-        };
+        let mut body =
+            Self { connection: Some(connection), rest, outgoing, keeps, pieces: Pieces::new() };
         if matches!(body.rest, Rest::End) {
             body.finish();
         }
@@ -162,34 +144,12 @@ where
         Ok(frame)
     }
 
-    /// Reads, in pieces that grow while the client keeps up and shrink when little comes.
     fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
         let Some(connection) = &mut self.connection else { return Poll::Ready(Ok(0)) };
-        let buffer = &mut connection.buffer;
-        let spare = buffer.capacity() - buffer.len();
-        let mut room = spare;
-        if spare < self.piece / 2 {
-            // Memory that comes back is memory that the client has taken.
-            room = if buffer.try_reclaim(self.piece) { self.piece } else { SMALL };
-        }
+        let room = self.pieces.room(&mut connection.buffer);
         let count = ready!(connection.poll_fill(context, room))?;
-        if count >= room && self.piece < LARGE && self.may_grow() {
-            self.piece *= 2;
-        } else if count < self.piece / 8 {
-            self.piece = (self.piece / 2).max(SMALL);
-        }
+        self.pieces.came(count, room);
         Poll::Ready(Ok(count))
-    }
-
-    fn may_grow(&mut self) -> bool {
-        if !self.is_large {
-            self.is_large = LARGE_IN_USE.with(|used| {
-                let free = used.get() < LARGE_BODIES;
-                used.set(used.get() + usize::from(free));
-                free
-            });
-        }
-        self.is_large
     }
 }
 
@@ -226,14 +186,6 @@ where
             Rest::Length(length) => SizeHint::with_exact(length),
             Rest::End => SizeHint::with_exact(0),
             Rest::Chunked(_) | Rest::Close => SizeHint::default(),
-        }
-    }
-}
-
-impl<B> Drop for Body<B> {
-    fn drop(&mut self) {
-        if self.is_large {
-            let _ = LARGE_IN_USE.try_with(|used| used.set(used.get().saturating_sub(1)));
         }
     }
 }

@@ -13,7 +13,7 @@ const TRAILERS_LIMIT: usize = 16 * 1024;
 
 /// Chunked takes the chunked coding off a body, piece by piece.
 #[derive(Debug)]
-pub(super) struct Chunked {
+pub struct Chunked {
     state: State,
     extensions: usize,
 }
@@ -40,7 +40,7 @@ enum State {
 
 /// Decoded is what came out of some bytes.
 #[derive(Debug)]
-pub(super) enum Decoded {
+pub enum Decoded {
     /// Some of the body; never empty.
     Data(Bytes),
     /// The end, and trailers if there were any.
@@ -50,7 +50,9 @@ pub(super) enum Decoded {
 }
 
 impl Chunked {
-    pub(super) fn new() -> Self {
+    /// Begins before the first chunk.
+    #[allow(clippy::new_without_default, reason = "nobody asks for a default")]
+    pub fn new() -> Self {
         Self { state: State::Size { size: 0, digits: 0 }, extensions: 0 }
     }
 
@@ -58,7 +60,7 @@ impl Chunked {
     ///
     /// # Errors
     /// Where the coding is broken.
-    pub(super) fn decode(&mut self, input: &mut BytesMut) -> Result<Decoded, Violation> {
+    pub fn decode(&mut self, input: &mut BytesMut) -> Result<Decoded, Violation> {
         loop {
             match self.state {
                 State::Data { left } if !input.is_empty() => {

@@ -11,7 +11,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::{Error, Lease, spare};
+use super::{Error, Lease, Output, spare};
 use crate::metrics::EndpointStats;
 
 /// Connection is open, and used by one exchange at a time.
@@ -82,18 +82,6 @@ impl Connection {
         pin!(self.stream.read_buf(&mut self.buffer)).poll(context)
     }
 
-    pub(super) fn poll_write(
-        &mut self,
-        context: &mut Context<'_>,
-        parts: &[IoSlice<'_>],
-    ) -> Poll<Result<usize, Error>> {
-        match ready!(Pin::new(&mut self.stream).poll_write_vectored(context, parts)) {
-            Ok(0) => Poll::Ready(Err(Error::Closed)),
-            Ok(count) => Poll::Ready(Ok(count)),
-            Err(error) => Poll::Ready(Err(Error::Io(error))),
-        }
-    }
-
     /// Gives the connection back for another exchange.
     pub(super) fn give_back(mut self) {
         if self.buffer.is_empty() {
@@ -112,6 +100,20 @@ impl Connection {
     fn rest(&mut self) {
         if self.buffer.is_empty() {
             spare::keep_buffer(std::mem::take(&mut self.buffer));
+        }
+    }
+}
+
+impl Output for Connection {
+    fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<Result<usize, Error>> {
+        match ready!(Pin::new(&mut self.stream).poll_write_vectored(context, parts)) {
+            Ok(0) => Poll::Ready(Err(Error::Closed)),
+            Ok(count) => Poll::Ready(Ok(count)),
+            Err(error) => Poll::Ready(Err(Error::Io(error))),
         }
     }
 }

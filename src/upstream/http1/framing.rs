@@ -63,15 +63,16 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Violation> {
 }
 
 /// Returns the number that is written with digits alone.
-fn parse_decimal(text: &[u8]) -> Option<u64> {
+pub fn parse_decimal(text: &[u8]) -> Option<u64> {
     if text.is_empty() || text.len() > 19 || !text.iter().all(u8::is_ascii_digit) {
         return None;
     }
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// Returns whether the connection may carry another exchange after this answer.
-pub(super) fn keeps_alive(version: Version, headers: &HeaderMap) -> bool {
+/// Returns whether the sender of a message keeps the connection for another exchange.
+/// Source: RFC 9112 §9.3.
+pub fn keeps_alive(version: Version, headers: &HeaderMap) -> bool {
     let mut keep = version == Version::HTTP_11;
     for value in headers.get_all(CONNECTION) {
         for option in value.as_bytes().split(|&byte| byte == b',') {

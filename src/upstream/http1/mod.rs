@@ -1,4 +1,5 @@
-//! HTTP/1.1 towards endpoints: a client codec without tasks or channels.
+//! HTTP/1.1 towards endpoints: a client codec without tasks or channels. What both directions need
+//! is here too, and used by the server codec.
 //!
 //! Flow: `Connections::checkout` gives an idle connection or the right to open one; an `Exchange`
 //! sends the request and reads the head of the answer in the caller's own task; its `Body` reads
@@ -13,19 +14,25 @@ mod connection;
 mod encode;
 mod error;
 mod exchange;
+mod fields;
 mod framing;
 mod outgoing;
 mod parse;
+mod pieces;
 mod pool;
 mod spare;
 #[cfg(test)]
 mod tests;
 
 pub use body::Body;
+pub use chunked::{Chunked, Decoded};
 pub use connection::Connection;
 pub use encode::{RequestHead, encode, line};
 pub use error::{Error, Violation};
 pub use exchange::{Exchange, Expectation, Head, Unsent, head_buffer};
-pub use framing::Framing;
+pub use fields::Fields;
+pub use framing::{Framing, keeps_alive, parse_decimal};
+pub use outgoing::{Outgoing, Output};
+pub use pieces::Pieces;
 pub use pool::{Checkout, Connections, Lease};
 pub use spare::{header_map, keep_buffer, keep_header_map};

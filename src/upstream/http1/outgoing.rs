@@ -1,4 +1,4 @@
-//! Sends a request: the head, then the body as the client delivers it.
+//! Sends a message: its head, then its body as it comes.
 
 use std::io::IoSlice;
 use std::pin::Pin;
@@ -8,15 +8,28 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::Body;
 
+use super::Error;
 use super::chunked::is_forbidden;
-use super::{Connection, Error};
 
 /// Most bytes of small frames that are gathered into one write.
 const GATHERED: usize = 16 * 1024;
 
-/// Outgoing is a request on its way out.
+/// Output is what a message is written to.
+pub trait Output {
+    /// Writes some of the parts; never ready with 0.
+    ///
+    /// # Errors
+    /// Where nothing can be written any more.
+    fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<Result<usize, Error>>;
+}
+
+/// Outgoing is a message on its way out: a request to an endpoint, or an answer to a client.
 #[derive(Debug)]
-pub(super) struct Outgoing<B> {
+pub struct Outgoing<B> {
     /// The encoded head, then small frames of the body.
     buffer: BytesMut,
     written: usize,
@@ -25,6 +38,7 @@ pub(super) struct Outgoing<B> {
     piece: Bytes,
     body: Option<B>,
     is_chunked: bool,
+    sends_trailers: bool,
     /// Bytes of the body that the head promised and that have not come.
     owed: Option<u64>,
     is_held: bool,
@@ -40,7 +54,7 @@ where
 {
     /// Starts with an encoded head. Without a length the body goes out in chunks. A held body is
     /// not asked for before `release`.
-    pub(super) fn new(head: BytesMut, body: Option<(B, Option<u64>)>, is_held: bool) -> Self {
+    pub fn new(head: BytesMut, body: Option<(B, Option<u64>)>, is_held: bool) -> Self {
         let (body, owed) = body.map_or((None, Some(0)), |(body, length)| (Some(body), length));
         Self {
             written: 0,
@@ -48,6 +62,7 @@ where
             buffer: head,
             piece: Bytes::new(),
             is_chunked: body.is_some() && owed.is_none(),
+            sends_trailers: true,
             body,
             owed,
             is_held,
@@ -57,30 +72,45 @@ where
         }
     }
 
-    pub(super) fn release(&mut self) {
+    /// Ends the body of an unknown length with the connection, not with a last chunk.
+    #[must_use]
+    pub fn until_close(self) -> Self {
+        Self { is_chunked: false, ..self }
+    }
+
+    /// Leaves trailers out, for a receiver that did not ask for them. Source: RFC 9110 §6.5.1.
+    #[must_use]
+    pub fn without_trailers(self) -> Self {
+        Self { sends_trailers: false, ..self }
+    }
+
+    /// Lets a held body go.
+    pub fn release(&mut self) {
         self.is_held = false;
     }
 
     /// Bytes of the body that were taken from the client.
-    pub(super) fn body_bytes(&self) -> u64 {
+    pub fn body_bytes(&self) -> u64 {
         self.sent_body
     }
 
     /// Whether a byte reached the socket.
-    pub(super) fn is_begun(&self) -> bool {
+    pub fn is_begun(&self) -> bool {
         self.is_begun
     }
 
-    pub(super) fn is_whole(&self) -> bool {
+    /// Whether nothing of the body was taken from where it comes.
+    pub fn is_whole(&self) -> bool {
         !self.is_touched
     }
 
-    pub(super) fn waits_for_client(&self) -> bool {
+    /// Whether the body owes the next byte.
+    pub fn waits_for_client(&self) -> bool {
         self.is_flushed() && self.body.is_some() && !self.is_held
     }
 
     /// Gives back what another try needs: the head, and the body where none of it was read.
-    pub(super) fn into_unsent(mut self) -> (BytesMut, Option<(B, Option<u64>)>, bool) {
+    pub fn into_unsent(mut self) -> (BytesMut, Option<(B, Option<u64>)>, bool) {
         self.buffer.truncate(self.head);
         let length = if self.is_chunked { None } else { self.owed };
         let body = self.body.take().map(|body| (body, length));
@@ -89,9 +119,9 @@ where
 
     /// Sends as much as goes. Ready when the whole request is sent; pending while the socket is
     /// full, the client has nothing, or the body is held.
-    pub(super) fn poll_send(
+    pub fn poll_send(
         &mut self,
-        connection: &mut Connection,
+        output: &mut impl Output,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         loop {
@@ -101,7 +131,7 @@ where
                 return if self.body.is_none() { Poll::Ready(Ok(())) } else { Poll::Pending };
             }
             let parts = [IoSlice::new(unsent), IoSlice::new(&self.piece)];
-            let count = ready!(connection.poll_write(context, &parts))?;
+            let count = ready!(output.poll_write(context, &parts))?;
             self.advance(count);
             if !more && self.is_flushed() && self.body.is_some() {
                 return Poll::Pending;
@@ -188,7 +218,7 @@ where
         }
         if self.is_chunked {
             self.buffer.extend_from_slice(b"0\r\n");
-            let trailers = trailers.into_iter().flatten();
+            let trailers = trailers.filter(|_| self.sends_trailers).into_iter().flatten();
             for (name, value) in trailers.filter(|(name, _)| !is_forbidden(name)) {
                 self.buffer.extend_from_slice(name.as_ref());
                 self.buffer.extend_from_slice(b": ");
@@ -202,5 +232,5 @@ where
 }
 
 fn wrong_length(how: &str) -> Error {
-    Error::RequestBody(format!("the request body is {how} than its Content-Length").into())
+    Error::RequestBody(format!("the body is {how} than its Content-Length").into())
 }

@@ -3,9 +3,9 @@
 use std::mem::MaybeUninit;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
+use http::{HeaderMap, StatusCode, Version};
 
-use super::Violation;
+use super::{Fields, Violation};
 
 /// Most bytes of a head.
 pub(super) const HEAD_LIMIT: usize = 64 * 1024;
@@ -23,7 +23,6 @@ pub(super) fn parse_head(
     headers: &mut HeaderMap,
 ) -> Result<Option<(StatusCode, Version)>, Violation> {
     let mut fields = [const { MaybeUninit::uninit() }; FIELDS_LIMIT];
-    let mut spans = [Span::default(); FIELDS_LIMIT];
     let mut response = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
     let parsed = config.parse_response_with_uninit_headers(&mut response, input, &mut fields);
@@ -41,13 +40,10 @@ pub(super) fn parse_head(
     };
     let status = status.ok_or(Violation::Head)?;
     let start = input.as_ptr() as usize;
-    let count = response.headers.len();
-    for (span, field) in spans.iter_mut().zip(response.headers.iter()) {
-        *span = Span::of(start, field);
-    }
+    let fields = Fields::of(start, response.headers);
     let head = input.split_to(length).freeze();
     headers.clear();
-    insert(&head, spans.get(..count).unwrap_or_default(), headers).ok_or(Violation::Head)?;
+    fields.insert(&head, headers).ok_or(Violation::Head)?;
     Ok(Some((status, version)))
 }
 
@@ -57,41 +53,7 @@ pub(super) fn parse_fields(block: &Bytes, headers: &mut HeaderMap) -> Option<()>
     let parsed = httparse::parse_headers(block, &mut fields).ok()?;
     let httparse::Status::Complete((length, fields)) = parsed else { return None };
     let start = block.as_ptr() as usize;
-    let spans: Vec<Span> = fields.iter().map(|field| Span::of(start, field)).collect();
+    let fields = Fields::of(start, fields);
     (length == block.len()).then_some(())?;
-    insert(block, &spans, headers)
-}
-
-/// Span is where a field's name and value stand in the head.
-#[derive(Clone, Copy, Default)]
-struct Span {
-    name: (u32, u32),
-    value: (u32, u32),
-}
-
-impl Span {
-    #[allow(clippy::cast_possible_truncation, reason = "heads are at most 64 KiB")]
-    fn of(start: usize, field: &httparse::Header<'_>) -> Self {
-        let span = |part: &[u8]| {
-            let from = (part.as_ptr() as usize).wrapping_sub(start);
-            (from as u32, (from + part.len()) as u32)
-        };
-        Self { name: span(field.name.as_bytes()), value: span(field.value) }
-    }
-}
-
-/// Values share the head's memory; names are known ones or small.
-fn insert(head: &Bytes, spans: &[Span], headers: &mut HeaderMap) -> Option<()> {
-    headers.reserve(spans.len());
-    for span in spans {
-        let name = HeaderName::from_bytes(head.get(span.name.0 as usize..span.name.1 as usize)?);
-        // An empty value may lie anywhere: it is not looked up.
-        let value = match span.value {
-            (from, to) if from == to => Bytes::new(),
-            (from, to) if to as usize <= head.len() => head.slice(from as usize..to as usize),
-            _ => return None,
-        };
-        headers.append(name.ok()?, HeaderValue::from_maybe_shared(value).ok()?);
-    }
-    Some(())
+    fields.insert(block, headers)
 }
