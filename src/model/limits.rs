@@ -56,7 +56,7 @@ pub struct Retry {
     /// Most tries after the first.
     pub attempts: u32,
     /// What is tried again, without duplicates and in order.
-    pub on: Vec<RetryCondition>,
+    pub conditions: Vec<RetryCondition>,
     /// Retries in percent of the requests of the last 10 seconds.
     pub budget_percent: u8,
 }

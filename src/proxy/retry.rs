@@ -31,7 +31,7 @@ pub(super) fn of_answer(request: &Forward<'_>, sent: &Sent, tries: u32) -> Optio
     // The usual answer ends here.
     let retry = request.pool.model.retry.as_ref().filter(|_| status >= 400)?;
     let is_safe = sent.exchange.is_whole() && is_idempotent(&request.parts.method);
-    let is_asked = retry.on.contains(&RetryCondition::Status(status));
+    let is_asked = retry.conditions.contains(&RetryCondition::Status(status));
     (is_safe && is_asked && tries <= retry.attempts && has_budget(request)).then_some(())
 }
 
@@ -44,12 +44,12 @@ pub(super) fn of_failure(
     let condition = failure.condition?;
     let unsent = failure.unsent?;
     let is_safe = unsent.is_whole && (!unsent.is_begun || is_idempotent(&request.parts.method));
-    let (attempts, on) = match &request.pool.model.retry {
-        Some(retry) => (retry.attempts, retry.on.as_slice()),
+    let (attempts, conditions) = match &request.pool.model.retry {
+        Some(retry) => (retry.attempts, retry.conditions.as_slice()),
         None if failure.reason == Reason::ConnectFailed => (REFUSALS, &DEFAULT[..]),
         None => (1, &DEFAULT[..]),
     };
-    let is_meant = on.contains(&condition) && tries <= attempts;
+    let is_meant = conditions.contains(&condition) && tries <= attempts;
     (is_safe && is_meant && has_budget(request)).then_some(unsent)
 }
 

@@ -240,30 +240,27 @@ fn outlier(spec: &api::OutlierDetection, problems: &mut Problems) -> Option<Outl
 }
 
 fn retry(spec: &api::Retry, problems: &mut Problems) -> Option<Retry> {
+    let trigger = |trigger: &api::RetryTrigger| match trigger {
+        api::RetryTrigger::ConnectFailure => RetryCondition::ConnectFailure,
+        api::RetryTrigger::Reset => RetryCondition::Reset,
+        api::RetryTrigger::Timeout => RetryCondition::Timeout,
+    };
+    let mut conditions: Vec<RetryCondition> = spec.triggers.iter().map(trigger).collect();
     let before = problems.spec.len();
-    let mut on: Vec<RetryCondition> = Vec::new();
-    for (index, text) in spec.on.iter().enumerate() {
-        match text.as_str() {
-            "connect-failure" => on.push(RetryCondition::ConnectFailure),
-            "reset" => on.push(RetryCondition::Reset),
-            "timeout" => on.push(RetryCondition::Timeout),
-            code => match code.parse() {
-                Ok(code @ 500..=599) => on.push(RetryCondition::Status(code)),
-                _ => problems.spec(
-                    &format!("spec.retry.on[{index}]"),
-                    format_args!(
-                        "{code:?} is no condition: use connect-failure, reset, timeout, or a \
-                         status code from 500 to 599"
-                    ),
-                ),
-            },
+    for (index, code) in spec.codes.iter().enumerate() {
+        match u16::try_from(*code) {
+            Ok(code @ 500..=599) => conditions.push(RetryCondition::Status(code)),
+            _ => problems.spec(
+                &format!("spec.retry.codes[{index}]"),
+                format_args!("{code} cannot be tried again: use a status code from 500 to 599"),
+            ),
         }
     }
-    on.sort();
-    on.dedup();
+    conditions.sort();
+    conditions.dedup();
     (problems.spec.len() == before).then(|| Retry {
         attempts: number(spec.attempts).clamp(1, 10),
-        on,
+        conditions,
         budget_percent: percent(spec.budget.percent),
     })
 }

@@ -126,7 +126,8 @@ fn retries_are_a_part_of_requests() {
     let bench = bench();
     let mut model = model(statics(&[1]));
     assert!(!bench.bind(model.clone(), NOON).try_retry(NOON), "without retries there is no budget");
-    model.retry = Some(Retry { attempts: 2, on: vec![RetryCondition::Reset], budget_percent: 20 });
+    model.retry =
+        Some(Retry { attempts: 2, conditions: vec![RetryCondition::Reset], budget_percent: 20 });
     let pool = bench.bind(model, NOON);
     let mut retries = 0;
     for request in 0..10_000 {

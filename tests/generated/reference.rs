@@ -5,8 +5,8 @@ use std::fmt::Write;
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Map, Value};
 use weir::api::backend_pool::{
-    Algorithm, LocalityPreference, PathMatchType, RateLimitKey, SessionPersistenceType,
-    ValueMatchType,
+    Algorithm, LocalityPreference, PathMatchType, RateLimitKey, RetryTrigger,
+    SessionPersistenceType, ValueMatchType,
 };
 
 /// Returns the page.
@@ -124,12 +124,14 @@ fn range(schema: &Map<String, Value>, low: &str, high: &str, unit: &str) -> Opti
 
 /// Returns what each value of an enumeration means, as the code says it.
 fn meanings(field: &Value) -> String {
-    let Some(values) = field.get("enum").and_then(Value::as_array) else { return String::new() };
+    let one = field.get("items").unwrap_or(field);
+    let Some(values) = one.get("enum").and_then(Value::as_array) else { return String::new() };
     let known = [
         variants::<Algorithm>(),
         variants::<LocalityPreference>(),
         variants::<PathMatchType>(),
         variants::<RateLimitKey>(),
+        variants::<RetryTrigger>(),
         variants::<SessionPersistenceType>(),
         variants::<ValueMatchType>(),
     ];

@@ -68,7 +68,7 @@ async fn a_kept_connection_that_died_is_replaced() {
     })
     .await;
     let mut declared = pool(&[endpoint.address]);
-    declared.retry = Some(Retry { attempts: 0, on: Vec::new(), budget_percent: 0 });
+    declared.retry = Some(Retry { attempts: 0, conditions: Vec::new(), budget_percent: 0 });
     let rig = Rig::with(declared, route(), one_worker());
     let mut client = rig.client().await;
     for _ in 0..5 {
@@ -102,8 +102,8 @@ async fn status_codes_are_retried_where_declared() {
     .await;
     let good = Endpoint::start(|_| ok("good")).await;
     let mut declared = pool(&[bad.address, good.address]);
-    let on = vec![RetryCondition::Status(503)];
-    declared.retry = Some(Retry { attempts: 1, on, budget_percent: 100 });
+    let conditions = vec![RetryCondition::Status(503)];
+    declared.retry = Some(Retry { attempts: 1, conditions, budget_percent: 100 });
     let rig = Rig::start(declared);
     let mut client = rig.client().await;
     for _ in 0..6 {

@@ -12,26 +12,29 @@ use super::super::duration::DurationString;
 /// is idempotent and it has no body.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("size(self.triggers) > 0 || size(self.codes) > 0")
+    .message("retry needs a trigger or a status code: without either nothing is tried again"))]
 pub struct Retry {
     /// Most tries after the first. 1 to 10. Default is 1.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 10))]
     pub attempts: i32,
 
-    /// What is tried again: `connect-failure` (no connection), `reset` (closed before the head of
-    /// an answer), `timeout` (the route's `backendRequest` passed), or a status code from 500 to
-    /// 599. Write the key as `"on"`, in quotes: kubectl takes a bare `on` for the word true.
-    /// Default is connect-failure and reset.
-    #[serde(default = "retry_on")]
-    #[schemars(
-        length(min = 1, max = 16),
-        inner(
-            length(min = 1, max = 16),
-            regex(pattern = r"^(connect-failure|reset|timeout|5[0-9][0-9])$")
-        )
-    )]
+    /// Failures that are tried again: `connect-failure` (no connection), `reset` (closed before the
+    /// head of an answer), `timeout` (the route's `backendRequest` passed). At most 3; the
+    /// list may be empty beside `codes`. Default is connect-failure and reset.
+    #[serde(default = "triggers")]
+    #[schemars(length(max = 3))]
     #[x_kube(merge_strategy = ListMerge::Set)]
-    pub on: Vec<String>,
+    pub triggers: Vec<RetryTrigger>,
+
+    /// Status codes of answers that are tried again, as numbers. 500 to 599; at most 16. Default is
+    /// none.
+    /// Source: Gateway API HTTPRouteRetry.codes.
+    #[serde(default)]
+    #[schemars(length(max = 16), inner(range(min = 500, max = 599)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub codes: Vec<i32>,
 
     /// Bound on retries, so that they cannot multiply the load of a pool in trouble.
     #[serde(default)]
@@ -41,8 +44,21 @@ pub struct Retry {
 fn one() -> i32 {
     1
 }
-fn retry_on() -> Vec<String> {
-    vec!["connect-failure".into(), "reset".into()]
+fn triggers() -> Vec<RetryTrigger> {
+    vec![RetryTrigger::ConnectFailure, RetryTrigger::Reset]
+}
+
+/// RetryTrigger is a failure that is tried again.
+/// Source: Envoy Gateway BackendTrafficPolicy.retry.retryOn.triggers, whose words these are.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum RetryTrigger {
+    /// No connection.
+    ConnectFailure,
+    /// Closed before the head of an answer.
+    Reset,
+    /// The route's `backendRequest` passed.
+    Timeout,
 }
 
 /// RetryBudget bounds retries to a part of the requests.

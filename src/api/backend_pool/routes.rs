@@ -121,7 +121,8 @@ pub struct HeaderMatch {
     #[schemars(length(min = 1, max = 256), regex(pattern = r"^[A-Za-z0-9!#$%&'*+\-.^_|~]+$"))]
     pub name: String,
 
-    /// The value, or a regular expression that must match the whole value.
+    /// The value, or a regular expression that must match the whole value. Write numbers and the
+    /// words on, off, yes, no, y, n, true and false in quotes: kubectl takes bare ones for no text.
     #[schemars(length(min = 1, max = 4096))]
     pub value: String,
 }

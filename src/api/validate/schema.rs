@@ -264,7 +264,16 @@ impl Shape {
         };
         match value {
             Value::Null => format!("must be {wanted}, not null"),
-            Value::Bool(_) | Value::Number(_) if quote => {
+            // A bare on, off, yes, no, y or n is a boolean in the YAML 1.1 that kubectl reads.
+            Value::Bool(is) if quote => {
+                let words = if *is {
+                    "\"true\", \"on\" or \"yes\""
+                } else {
+                    "\"false\", \"off\" or \"no\""
+                };
+                format!("must be {wanted}, not the boolean {is}: write the word in quotes, {words}")
+            }
+            Value::Number(_) if quote => {
                 format!("must be {wanted}, not {value}: write \"{value}\"")
             }
             Value::Bool(_) | Value::Number(_) => format!("must be {wanted}, not {value}"),

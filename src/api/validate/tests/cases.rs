@@ -133,6 +133,12 @@ pub const CASES: &[(&str, &str, &str, &str)] = &[
         "limits: {maxPending: 5, perEndpoint: {maxRequests: 2}}",
     ),
     (
+        "retry: {triggers: []}",
+        "spec.retry",
+        "retry needs a trigger or a status code: without either nothing is tried again",
+        "retry: {triggers: [], codes: [503]}",
+    ),
+    (
         "routes: [{matches: [{path: {value: a}}]}]",
         "spec.routes[0].matches[0].path",
         "path.value must start with / for the types Exact and PathPrefix",

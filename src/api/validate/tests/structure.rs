@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::api::backend_pool::{Algorithm, RateLimitKey};
+use crate::api::backend_pool_crd;
 
 const BACKENDS: &str = "backends: [{service: {name: a, port: 80}}]\n";
 
@@ -67,8 +68,8 @@ fn lists_of_unique_things_hold_each_once() {
              it must be unique"]
     );
     assert_eq!(
-        problems(&format!("{BACKENDS}retry: {{on: [reset, timeout, reset]}}")),
-        ["spec.retry.on[2]: \"reset\" occurs twice in the list; leave one out"]
+        problems(&format!("{BACKENDS}retry: {{triggers: [reset, timeout, reset]}}")),
+        ["spec.retry.triggers[2]: \"reset\" occurs twice in the list; leave one out"]
     );
 }
 
@@ -78,8 +79,48 @@ fn a_bare_yaml_boolean_where_text_is_wanted_says_how_to_write_it() {
         format!("{BACKENDS}routes: [{{matches: [{{cookies: [{{name: beta, value: on}}]}}]}}]");
     assert_eq!(
         problems(&spec),
-        ["spec.routes[0].matches[0].cookies[0].value: must be a string, not true: write \"true\""]
+        ["spec.routes[0].matches[0].cookies[0].value: must be a string, not the boolean true: \
+             write the word in quotes, \"true\", \"on\" or \"yes\""]
     );
+}
+
+/// YAML 1.1, which kubectl reads, takes these for booleans, as keys too.
+/// Source: YAML 1.1 bool type.
+const BOOLEAN_WORDS: [&str; 8] = ["true", "false", "on", "off", "yes", "no", "y", "n"];
+
+#[test]
+fn every_word_that_kubectl_reads_as_a_boolean_is_refused_as_text() {
+    for word in BOOLEAN_WORDS {
+        for word in [word.to_owned(), word.to_uppercase()] {
+            let routes =
+                format!("routes: [{{matches: [{{headers: [{{name: a, value: {word}}}]}}]}}]");
+            let said = problems(&format!("{BACKENDS}{routes}"));
+            assert_eq!(said.len(), 1, "{word}: {said:?}");
+            assert!(said[0].contains("write the word in quotes"), "{said:?}");
+        }
+    }
+}
+
+#[test]
+fn no_field_and_no_choice_is_a_word_that_kubectl_reads_as_a_boolean_or_null() {
+    fn words(node: &serde_json::Value, found: &mut Vec<String>) {
+        let fields = node.get("properties").and_then(|fields| fields.as_object());
+        found.extend(fields.into_iter().flat_map(|fields| fields.keys().cloned()));
+        let choices = node.get("enum").and_then(|choices| choices.as_array());
+        found.extend(choices.into_iter().flatten().map(|one| one.as_str().unwrap().to_owned()));
+        let children = node.as_object().into_iter().flat_map(|o| o.values());
+        children.chain(node.as_array().into_iter().flatten()).for_each(|n| words(n, found));
+    }
+    let mut found = Vec::new();
+    words(&serde_json::to_value(backend_pool_crd()).unwrap(), &mut found);
+    for known in ["triggers", "codes", "connect-failure", "RoundRobin"] {
+        assert!(found.iter().any(|word| word == known), "{known}");
+    }
+    found.retain(|word| {
+        let word = word.to_lowercase();
+        BOOLEAN_WORDS.contains(&word.as_str()) || word == "null" || word.parse::<f64>().is_ok()
+    });
+    assert!(found.is_empty(), "these need quotes: {found:?}");
 }
 
 #[test]
