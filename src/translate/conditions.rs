@@ -30,10 +30,10 @@ pub(super) fn update(
     };
     let mut resolved = match problems.refs.first() {
         None => yes(Type::ResolvedRefs, Reason::ResolvedRefs, "all references are resolved"),
-        Some((reason, _)) => {
+        Some(first) => {
             let messages: Vec<String> =
-                problems.refs.iter().map(|(_, message)| message.clone()).collect();
-            no(Type::ResolvedRefs, *reason, &messages)
+                problems.refs.iter().map(|one| one.message.clone()).collect();
+            no(Type::ResolvedRefs, first.reason, &messages)
         }
     };
     for note in problems.notes.iter().take(MOST_PROBLEMS) {
@@ -70,7 +70,7 @@ pub(super) fn of_ingress<'a>(
     let spec = own.spec.iter().map(|message| problem(Reason::Invalid, message));
     let lost = lost.iter().map(|message| problem(Reason::RouteConflict, message));
     let refs = own.refs.iter().chain(services.flat_map(|service| &service.refs));
-    let refs = refs.map(|(reason, message)| problem(*reason, message));
+    let refs = refs.map(|one| problem(one.reason, &one.message));
     spec.chain(refs).chain(lost).take(MOST_PROBLEMS).collect()
 }
 

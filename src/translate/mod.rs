@@ -26,5 +26,6 @@ mod whole;
 #[cfg(test)]
 mod tests;
 
+pub use problems::Unresolved;
 pub use translator::{Step, Translator};
 pub use whole::{Options, Translation, translate};

@@ -2,13 +2,22 @@
 
 use crate::api::ConditionReason;
 
+/// Unresolved is a reference that leads nowhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unresolved {
+    /// Why, in one word.
+    pub reason: ConditionReason,
+    /// The field, what is wrong with it, and what would be right.
+    pub message: String,
+}
+
 /// Problems collects what is wrong with a pool, in the order it was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Problems {
     /// Parts of the spec that are not valid: field, and what is wrong and right.
     pub(super) spec: Vec<String>,
     /// References that lead nowhere.
-    pub(super) refs: Vec<(ConditionReason, String)>,
+    pub(super) refs: Vec<Unresolved>,
     /// What is not wrong but worth knowing of the references.
     pub(super) notes: Vec<String>,
 }
@@ -26,7 +35,7 @@ impl Problems {
         field: &str,
         what: impl std::fmt::Display,
     ) {
-        self.refs.push((reason, format!("{field}: {what}")));
+        self.refs.push(Unresolved { reason, message: format!("{field}: {what}") });
     }
 
     /// Takes a value, or notes why there is none.

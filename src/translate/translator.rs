@@ -8,6 +8,7 @@ use super::claims::Claims;
 use super::ingress::{self, IngressResult};
 use super::policy::Policies;
 use super::pool::{self, PoolResult};
+use super::problems::Unresolved;
 use super::service::{self, ServiceResult};
 use super::slices::Slices;
 use super::unit::{Port, ServicePort, Unit, Users};
@@ -132,6 +133,17 @@ impl Translator {
             dirty.extend(self.users.of(*kind, key).cloned());
         }
         self.translate(objects, work)
+    }
+
+    /// Returns every reference of a pool that leads nowhere. The pool's status says the same, under
+    /// the first one's reason.
+    pub fn unresolved(&self, key: &ObjectKey) -> &[Unresolved] {
+        self.pools.get(key).map(|result| result.problems.refs.as_slice()).unwrap_or_default()
+    }
+
+    /// Returns what is not wrong with a pool's references but worth knowing.
+    pub fn notes(&self, key: &ObjectKey) -> &[String] {
+        self.pools.get(key).map(|result| result.problems.notes.as_slice()).unwrap_or_default()
     }
 
     /// Returns what the status of every pool should say.

@@ -189,7 +189,8 @@ async fn undecodable(server: &ApiServer, client: &kube::Client, weir: &Control) 
         .await;
     weir.until("the condition", |w| {
         let said = w.conditions("outage", "broken");
-        said.iter().any(|c| !c.status && c.message.contains("not a readable BackendPool"))
+        said.iter()
+            .any(|c| !c.status && c.message.contains("not a readable BackendPool: spec.backends: "))
     })
     .await;
     assert_eq!(weir.find("outage.test", "/").as_deref(), Some("outage/shop"));

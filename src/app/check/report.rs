@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::api::validate::{Document, Format, Place, PoolSchema, Verdict, read};
 use crate::api::{Change, ConditionReason, ConditionType, Kind, ObjectKey, Objects};
-use crate::translate::{Options, Translation, translate};
+use crate::translate::{Options, Translator};
 
 /// Source is one file.
 pub(super) struct Source {
@@ -99,8 +99,9 @@ pub(super) fn check(sources: &[Source], options: Options, schema: &PoolSchema) -
             }
         }
     }
-    let verdicts = verdicts(&translate(&review.objects, options));
-    review.conclude(&verdicts)
+    let mut translator = Translator::new(options);
+    translator.restart(&review.objects);
+    review.conclude(&translator)
 }
 
 /// What has been read so far.
@@ -166,57 +167,73 @@ impl Review {
     }
 
     /// Puts what all objects together mean in the place of what each alone seems to be.
-    fn conclude(mut self, verdicts: &Verdicts) -> Report {
-        for (position, object) in self.judged.iter().rev() {
+    fn conclude(mut self, translator: &Translator) -> Report {
+        for (position, (kind, key)) in self.judged.iter().rev() {
             let Some(alone) = self.report.findings.get(*position).cloned() else { continue };
-            let Some(verdict) = verdicts.get(object) else {
-                if object.0 == Kind::Ingress
-                    && let Some(finding) = self.report.findings.get_mut(*position)
-                {
-                    finding.level = Level::Note;
-                    "is of another class, and not served".clone_into(&mut finding.message);
-                }
-                continue;
+            let verdict = match kind {
+                Kind::Ingress => verdicts_of_ingress(translator, key),
+                _ => verdicts_of_pool(translator, &self.objects, key),
             };
-            let said = verdict.iter().map(|(level, message)| Finding {
-                level: *level,
-                message: message.clone(),
-                ..alone.clone()
-            });
-            let said: Vec<Finding> = said.collect();
-            let is_refused = said.iter().any(|finding| finding.level == Level::Refused);
-            self.report.refused += usize::from(is_refused);
-            let kept = if is_refused { None } else { Some(alone) };
-            let said: Vec<Finding> = kept.into_iter().chain(said).collect();
+            let mut said: Vec<Finding> = verdict
+                .into_iter()
+                .map(|(level, message)| Finding { level, message, ..alone.clone() })
+                .collect();
+            if said.iter().any(|finding| finding.level == Level::Refused) {
+                self.report.refused += 1;
+            } else if said
+                .iter()
+                .all(|finding| finding.level != Level::Note || *kind != Kind::Ingress)
+            {
+                said.insert(0, alone);
+            }
             self.report.findings.splice(*position..=*position, said);
         }
         self.report
     }
 }
 
-/// What is to be said of each pool, and of each Ingress that is ours.
-type Verdicts = BTreeMap<(Kind, ObjectKey), Vec<(Level, String)>>;
+/// Returns what is wrong with a pool among all objects: its conditions, but each reference by
+/// itself, where the condition has one reason for all of them.
+fn verdicts_of_pool(
+    translator: &Translator,
+    objects: &Objects,
+    key: &ObjectKey,
+) -> Vec<(Level, String)> {
+    let say = |kind: ConditionType, reason: ConditionReason, message: &str| {
+        let said = format!("{message} ({}: {})", kind.as_str(), reason.as_str());
+        (level(reason), said)
+    };
+    let mut said = Vec::new();
+    let conditions = translator.update_of(objects, key).map(|update| update.conditions);
+    for condition in conditions.into_iter().flatten().filter(|condition| !condition.status) {
+        match condition.kind {
+            ConditionType::ResolvedRefs => said.extend(
+                translator
+                    .unresolved(key)
+                    .iter()
+                    .map(|one| say(condition.kind, one.reason, &one.message)),
+            ),
+            ConditionType::Programmed => {}
+            kind => said.push(say(kind, condition.reason, &condition.message)),
+        }
+    }
+    said.extend(translator.notes(key).iter().map(|note| (Level::Note, note.clone())));
+    said
+}
 
-fn verdicts(translation: &Translation) -> Verdicts {
-    let pools = translation.updates.iter().map(|update| {
-        let wrong = update
-            .conditions
-            .iter()
-            .filter(|condition| !condition.status && condition.kind != ConditionType::Programmed);
-        let said = wrong.map(|condition| {
-            let (kind, reason) = (condition.kind.as_str(), condition.reason.as_str());
-            (level(condition.reason), format!("{} ({kind}: {reason})", condition.message))
-        });
-        ((Kind::BackendPool, update.pool.clone()), said.collect())
-    });
-    let ingresses = translation.ingresses.iter().map(|update| {
-        let said = update.problems.iter().map(|problem| {
-            let reason = problem.reason.as_str();
-            (level(problem.reason), format!("{} ({reason})", problem.message))
-        });
-        ((Kind::Ingress, update.ingress.clone()), said.collect())
-    });
-    pools.chain(ingresses).collect()
+/// Returns what is wrong with an Ingress among all objects, or that it is not ours.
+fn verdicts_of_ingress(translator: &Translator, key: &ObjectKey) -> Vec<(Level, String)> {
+    match translator.ingress_update_of(key).filter(|update| update.is_ours) {
+        None => vec![(Level::Note, "is of another class, and not served".to_owned())],
+        Some(update) => {
+            let problems = update.problems.iter();
+            let said = problems.map(|problem| {
+                let reason = problem.reason.as_str();
+                (level(problem.reason), format!("{} ({reason})", problem.message))
+            });
+            said.collect()
+        }
+    }
 }
 
 /// A reference may lead to what only the cluster has; all else would be refused there too.

@@ -73,6 +73,42 @@ fn a_service_that_is_not_among_the_files_is_a_warning() {
 }
 
 #[test]
+fn every_reference_is_judged_by_itself() {
+    let text = pool(
+        "a",
+        "{ backends: [{ service: { name: far, port: 80 } }, { endpoint: { address: 127.0.0.1, port: 80 } }, \
+         { service: { name: other, namespace: b, port: 80 } }] }",
+    );
+    let report = report_of(&[("a.yaml", &text)], false);
+    assert!(report.is_refused(), "{:?}", lines(&report));
+    let levels: Vec<Level> = report.findings.iter().map(|finding| finding.level).collect();
+    assert_eq!(levels, [Level::Warning, Level::Refused, Level::Warning], "{:?}", lines(&report));
+    for (line, parts) in lines(&report).iter().zip([
+        ["spec.backends[0].service: there is no Service default/far", "BackendNotFound"],
+        ["spec.backends[1].endpoint.address: 127.0.0.1 is a loopback", "UnsafeAddress"],
+        ["spec.backends[2].service: Service b/other is in another", "RefNotPermitted"],
+    ]) {
+        assert!(parts.iter().all(|part| line.contains(part)), "{parts:?} in {line}");
+    }
+    assert_eq!(report.summary(), "1 object, 1 refused, 2 warnings");
+}
+
+#[test]
+fn what_is_left_out_of_a_service_is_a_note() {
+    let text = pool("a", "{ backends: [{ service: { name: near, port: 80 } }] }")
+        + "apiVersion: v1\nkind: Service\nmetadata: { name: near }\nspec: { ports: [{ port: 80 }] }\n\
+           ---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\naddressType: FQDN\n\
+           metadata: { name: near-1, labels: { kubernetes.io/service-name: near } }\nendpoints: []\n";
+    let report = report_of(&[("a.yaml", &text)], true);
+    assert!(!report.is_refused(), "{:?}", lines(&report));
+    assert_eq!(
+        lines(&report)[1],
+        "a.yaml: BackendPool default/a: note: EndpointSlice near-1 is left out: its addresses are \
+         of type FQDN"
+    );
+}
+
+#[test]
 fn files_are_judged_together() {
     let text = pool("a", "{ backends: [{ service: { name: near, port: 80 } }] }");
     let service = "apiVersion: v1\nkind: Service\nmetadata: { name: near }\nspec: { ports: [{ port: 80 }] }\n";

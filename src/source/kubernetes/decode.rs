@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use kube::api::DynamicObject;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::api::validate;
 use crate::api::{InvalidObject, Kind, Object, ObjectKey};
 
 /// Returns the name of an object.
@@ -22,28 +24,36 @@ pub(super) fn decode(kind: Kind, mut object: DynamicObject) -> Object {
     trim(kind, &mut object);
     let generation = object.metadata.generation;
     let parsed = match kind {
-        Kind::BackendPool => object.try_parse().map(|o| Object::BackendPool(Arc::new(o))),
+        Kind::BackendPool => parse(object).map(|o| Object::BackendPool(Arc::new(o))),
         Kind::DnsRecord => {
             let message = "is no kind of the API server's".to_owned();
             return Object::Invalid(Arc::new(InvalidObject { generation, message }));
         }
-        Kind::EndpointSlice => object.try_parse().map(|o| Object::EndpointSlice(Arc::new(o))),
-        Kind::Ingress => object.try_parse().map(|o| Object::Ingress(Arc::new(o))),
-        Kind::IngressClass => object.try_parse().map(|o| Object::IngressClass(Arc::new(o))),
-        Kind::Node => object.try_parse().map(|o| Object::Node(Arc::new(o))),
-        Kind::ReferenceGrant => object.try_parse().map(|o| Object::ReferenceGrant(Arc::new(o))),
-        Kind::Secret => object.try_parse().map(|o| Object::Secret(Arc::new(o))),
-        Kind::Service => object.try_parse().map(|o| Object::Service(Arc::new(o))),
+        Kind::EndpointSlice => parse(object).map(|o| Object::EndpointSlice(Arc::new(o))),
+        Kind::Ingress => parse(object).map(|o| Object::Ingress(Arc::new(o))),
+        Kind::IngressClass => parse(object).map(|o| Object::IngressClass(Arc::new(o))),
+        Kind::Node => parse(object).map(|o| Object::Node(Arc::new(o))),
+        Kind::ReferenceGrant => parse(object).map(|o| Object::ReferenceGrant(Arc::new(o))),
+        Kind::Secret => parse(object).map(|o| Object::Secret(Arc::new(o))),
+        Kind::Service => parse(object).map(|o| Object::Service(Arc::new(o))),
     };
-    parsed.unwrap_or_else(|error| {
+    parsed.unwrap_or_else(|why| {
         let message = if kind == Kind::Secret {
             // The text of the error could hold a part of the Secret.
             "is not a readable Secret".to_owned()
         } else {
-            format!("is not a readable {kind}: {error}")
+            format!("is not a readable {kind}: {why}")
         };
         Object::Invalid(Arc::new(InvalidObject { generation, message }))
     })
+}
+
+/// Parses an object; what is wrong is said with its field, in the words of `weir check`.
+fn parse<T: DeserializeOwned>(object: DynamicObject) -> Result<T, String> {
+    let value = serde_json::to_value(object).map_err(|error| error.to_string())?;
+    // Field names are kept track of only for those that fail: there are 100,000 endpoints.
+    T::deserialize(&value)
+        .or_else(|_| validate::decode(value).map_err(|problem| problem.to_string()))
 }
 
 fn trim(kind: Kind, object: &mut DynamicObject) {

@@ -62,6 +62,21 @@ fn an_object_is_trimmed_to_what_is_read() {
     assert_eq!(spec.ports.as_ref().unwrap().len(), 1);
 }
 
+/// As stored while the CRD allowed more: `weir check` would name the same field.
+#[test]
+fn an_unreadable_pool_names_the_field() {
+    let mut wrong = service("one");
+    let endpoint = json!({ "endpoint": { "address": "192.0.2.1", "port": "http" } });
+    wrong.data = json!({ "spec": { "backends": [endpoint] } });
+    let changes = Tracker::new(Kind::BackendPool).follow(Event::Apply(wrong));
+    let Some(Object::Invalid(why)) = &changes.first().unwrap().object else { panic!("readable") };
+    assert_eq!(
+        why.message,
+        "is not a readable BackendPool: spec.backends[0].endpoint.port: invalid type: string \
+         \"http\", expected a whole number"
+    );
+}
+
 #[test]
 fn an_unreadable_object_says_why_and_a_secret_does_not() {
     let mut wrong = service("one");
@@ -69,6 +84,7 @@ fn an_unreadable_object_says_why_and_a_secret_does_not() {
     let changes = Tracker::new(Kind::Service).follow(Event::Apply(wrong.clone()));
     let Some(Object::Invalid(why)) = &changes.first().unwrap().object else { panic!("readable") };
     assert!(why.message.contains("Service"), "{}", why.message);
+    assert!(why.message.contains("spec.ports: "), "{}", why.message);
     wrong.data = json!({ "data": "hunter2" });
     let changes = Tracker::new(Kind::Secret).follow(Event::Apply(wrong));
     let Some(Object::Invalid(why)) = &changes.first().unwrap().object else { panic!("readable") };
