@@ -44,20 +44,35 @@ fn objects(name: &str, text: &str, schema: &PoolSchema) -> Vec<Change> {
 /// another one claims.
 #[test]
 fn examples_are_accepted_together() {
+    accepted(&["manifests/examples", "manifests/examples/demo"]);
+}
+
+/// What `weir demo` serves stands by itself: every Service that a pool names is there.
+#[test]
+fn the_demo_is_accepted_by_itself() {
+    accepted(&["manifests/examples/demo"]);
+}
+
+fn accepted(folders: &[&str]) {
     let schema = PoolSchema::new().expect("the schema compiles");
     let mut all = Objects::default();
-    for path in files("manifests/examples", "yaml") {
+    for path in folders.iter().flat_map(|folder| files(folder, "yaml")) {
         let text = fs::read_to_string(&path).expect("the example can be read");
         for change in objects(&path.display().to_string(), &text, &schema) {
             assert!(all.apply(change), "{} repeats an object", path.display());
         }
     }
     let translation = translate(&all, Options { standalone: true, ..Options::default() });
-    assert!(!translation.ingresses.is_empty(), "there is an Ingress");
+    assert_eq!(translation.updates.len(), all.backend_pools.len());
+    for pool in translation.model.pools.values() {
+        let endpoints: usize = pool.backends.iter().map(|backend| backend.endpoints.len()).sum();
+        assert!(endpoints > 0, "{} has no endpoint", pool.name);
+    }
     for update in &translation.ingresses {
         assert_eq!(update.problems, [], "{}", update.ingress);
     }
-    assert_eq!(translation.updates.len(), all.backend_pools.len());
+    let ingresses = all.ingresses.len();
+    assert_eq!(translation.ingresses.len(), ingresses, "every Ingress is of a class of ours");
     for update in &translation.updates {
         for kind in
             [ConditionType::Accepted, ConditionType::ResolvedRefs, ConditionType::Programmed]

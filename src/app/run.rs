@@ -24,6 +24,8 @@ pub struct Running {
     pub http: SocketAddr,
     /// Where metrics and the page are.
     pub admin: SocketAddr,
+    /// The table that serves.
+    pub table: TableHandle,
 }
 
 /// Serves until `shutdown` says so, then drains. `started` learns the addresses.
@@ -63,7 +65,7 @@ pub async fn run(
     .await?;
     let http = proxy.http_address().context("no listener for HTTP")?;
     announce(http, proxy.https_address(), admin_address);
-    started(Running { http, admin: admin_address });
+    started(Running { http, admin: admin_address, table: table.clone() });
     let parts = Parts { table, pools, readers, metrics, tls, readiness: Arc::clone(&readiness) };
     let mut tasks = control_side::start(&args, origin, parts, shutdown.clone());
     tasks.spawn(server);

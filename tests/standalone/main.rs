@@ -12,6 +12,7 @@
 
 mod balancing;
 mod content;
+mod demo;
 mod failure;
 mod ingress;
 mod probe;
