@@ -33,8 +33,8 @@ fmt: ## Format the code
 doc: ## Build the code's documentation, refusing broken links
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked --document-private-items
 
-deny: ## Check licences and sources of dependencies (needs cargo-deny)
-	cargo deny --locked check bans licenses sources
+deny: ## Check licences and sources of dependencies, building cargo-deny once
+	hack/deny
 
 generate: ## Write anew what is generated from the code
 	hack/tools/build >/dev/null
