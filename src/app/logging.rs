@@ -1,5 +1,6 @@
 //! Weir's own log, on standard error.
 
+use std::borrow::Cow;
 use std::io::IsTerminal as _;
 
 use anyhow::Context;
@@ -12,7 +13,7 @@ use crate::config::LogFormat;
 /// # Errors
 /// Where the filter cannot be read.
 pub fn start(filter: &str, format: LogFormat) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter)
+    let filter = EnvFilter::try_new(without_repeats(filter).as_ref())
         .with_context(|| format!("--log {filter:?}: use a level, or weir::source=debug,info"))?;
     let is_terminal = std::io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt()
@@ -25,4 +26,32 @@ pub fn start(filter: &str, format: LogFormat) -> anyhow::Result<()> {
     };
     drop(started);
     Ok(())
+}
+
+/// The library's watcher warns at every refusal of the API server; the source says the same once,
+/// and what to do. Who looks closer, or asks for the library, sees both.
+fn without_repeats(filter: &str) -> Cow<'_, str> {
+    let looks_closer = ["kube", "debug", "trace", "off"].iter().any(|word| filter.contains(word));
+    if looks_closer || filter.is_empty() {
+        Cow::Borrowed(filter)
+    } else {
+        Cow::Owned(format!("kube_runtime::watcher=error,{filter}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_plain_filter_leaves_the_watcher_out() {
+        assert_eq!(without_repeats("info"), "kube_runtime::watcher=error,info");
+        assert_eq!(without_repeats("weir=warn,info"), "kube_runtime::watcher=error,weir=warn,info");
+        for kept in ["", "off", "debug", "weir::source=debug,info", "info,kube_runtime=warn"] {
+            assert_eq!(without_repeats(kept), kept);
+        }
+        for filter in ["info", "weir=warn,info"] {
+            EnvFilter::try_new(without_repeats(filter).as_ref()).unwrap();
+        }
+    }
 }
