@@ -87,7 +87,9 @@ async fn rig_with(change: impl Fn(&mut Pool)) -> Rig {
     model.routes.insert(origin("cart"), [route("cart", 0, host, "/cart")].into());
     let certificate = Certificate {
         origin: "shop/tls".into(),
+        created: 0,
         names: vec![Hostname::parse("*.example.com").unwrap()],
+        other_names: Vec::new(),
         is_default: false,
         not_after: 2_000_000_000,
         chain_pem: "CHAIN-PEM".into(),

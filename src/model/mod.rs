@@ -12,6 +12,7 @@ mod origin;
 pub mod path;
 mod pool;
 mod route;
+mod shown;
 mod tls;
 
 pub use changed::Changed;
@@ -26,6 +27,7 @@ pub use pool::{
 pub use route::{
     HeaderName, PathPattern, Pattern, Route, RouteId, RouteMatch, ValueMatch, ValuePattern,
 };
+pub use shown::shown;
 pub use tls::{Certificate, PrivateKey};
 
 use std::collections::BTreeMap;
@@ -40,6 +42,6 @@ pub struct Model {
     pub pools: BTreeMap<PoolName, Arc<Pool>>,
     /// Accepted routes by the object that declares them. The pool of each is in `pools`.
     pub routes: BTreeMap<Origin, Arc<[Route]>>,
-    /// Certificates by the object that refers to them.
+    /// Certificates by the object that refers to them; [`shown`] says which of them clients see.
     pub certificates: BTreeMap<Origin, Arc<[Certificate]>>,
 }

@@ -12,8 +12,12 @@ use super::Hostname;
 pub struct Certificate {
     /// The Secret, as `namespace/name`, for people.
     pub origin: Arc<str>,
-    /// DNS names that the certificate is for, as it says itself.
+    /// When its pool was made, in seconds since 1970.
+    pub created: i64,
+    /// Hostnames that its pool declares and that it is for.
     pub names: Vec<Hostname>,
+    /// DNS names that it is for, where its pool serves any host; used where no pool declares them.
+    pub other_names: Vec<Hostname>,
     /// Whether it is shown to clients that send no name, or one that no certificate is for.
     pub is_default: bool,
     /// End of its validity, in seconds since 1970.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::router::Router;
 use super::{NoRoute, RequestHead, Route, RouteTrace};
 use crate::metrics::{Metrics, RouteLabels};
-use crate::model::{self, Certificate, Changed, Model, Origin, PoolName};
+use crate::model::{self, Certificate, Changed, Model, Origin, PoolName, shown};
 use crate::upstream::{Millis, Pool, Pools};
 
 /// Table is everything that a request needs, at one moment. It never changes.
@@ -63,8 +63,7 @@ impl Table {
             next.replace_routes(model, &routes, metrics);
         }
         if !changed.certificates.is_empty() {
-            let all = model.certificates.values().flat_map(|pool| pool.iter().cloned());
-            next.certificates = all.collect();
+            next.certificates = shown(&model.certificates).into_values().flatten().collect();
         }
         next
     }

@@ -117,7 +117,9 @@ mod tests {
         let pair = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
         Certificate {
             origin: format!("a/{name}").into(),
+            created: 0,
             names: vec![Hostname::parse(name).unwrap()],
+            other_names: Vec::new(),
             is_default,
             not_after: 0,
             chain_pem: pair.cert.pem().into(),

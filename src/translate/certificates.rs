@@ -19,8 +19,9 @@ use crate::api::backend_pool::PoolTls;
 use crate::api::{ConditionReason, Kind, ObjectKey};
 use crate::model::{Certificate, Hostname, PrivateKey, Route};
 
-/// Translates the certificates of a pool. Each is used only for hostnames of the pool's routes
-/// that it names itself, so that a pool cannot take the names of another.
+/// Translates the certificates of a pool. Each is for hostnames of the pool's routes that it names
+/// itself and, where a route serves any host, for what no pool declares. Which of several pools a
+/// name belongs to is not decided here.
 pub(super) fn translate(
     context: Context<'_>,
     tls: Option<&PoolTls>,
@@ -30,6 +31,7 @@ pub(super) fn translate(
 ) -> Vec<Certificate> {
     let Some(tls) = tls else { return Vec::new() };
     let hosts: BTreeSet<&Hostname> = routes.iter().flat_map(|route| &route.hostnames).collect();
+    let created = routes.first().map_or(i64::MAX, |route| route.id.created);
     let is_default = routes.iter().any(|route| route.hostnames.is_empty());
     let (mut found, mut covered) = (Vec::new(), BTreeSet::new());
     let mut broken = false;
@@ -39,13 +41,16 @@ pub(super) fn translate(
         let key = ObjectKey::new(namespace.clone(), reference.name.clone());
         match load(context, &key, used) {
             Ok(pair) => {
-                let own = pair.names.iter().filter(|_| is_default).cloned();
                 let declared = hosts.iter().filter(|host| pair.covers(host)).map(|h| (*h).clone());
-                let names: BTreeSet<Hostname> = own.chain(declared).collect();
+                let names: BTreeSet<Hostname> = declared.collect();
+                let others = pair.names.iter().filter(|name| is_default && !names.contains(*name));
+                let other_names = others.cloned().collect();
                 covered.extend(hosts.iter().copied().filter(|host| pair.covers(host)));
                 found.push(Certificate {
                     origin: key.to_string().into(),
+                    created,
                     names: names.into_iter().collect(),
+                    other_names,
                     is_default,
                     not_after: pair.not_after,
                     chain_pem: pair.chain.into(),
@@ -82,6 +87,7 @@ pub(super) fn of_ingress(
 ) -> Vec<Certificate> {
     let rules: BTreeSet<&Hostname> = routes.iter().flat_map(|route| &route.hostnames).collect();
     let serves_any_host = routes.iter().any(|route| route.hostnames.is_empty());
+    let created = routes.first().map_or(i64::MAX, |route| route.id.created);
     let mut found: Vec<Certificate> = Vec::new();
     for (index, entry) in tls.iter().enumerate() {
         let field = format!("spec.tls[{index}]");
@@ -116,11 +122,14 @@ pub(super) fn of_ingress(
             );
         }
         let is_default = lists_none && serves_any_host;
-        let own = pair.names.iter().filter(|_| is_default).cloned();
-        let names: BTreeSet<Hostname> = own.chain(covered).collect();
+        let names: BTreeSet<Hostname> = covered.into_iter().collect();
+        let others = pair.names.iter().filter(|name| is_default && !names.contains(*name));
+        let other_names = others.cloned().collect();
         found.push(Certificate {
             origin: key.to_string().into(),
+            created,
             names: names.into_iter().collect(),
+            other_names,
             is_default,
             not_after: pair.not_after,
             chain_pem: pair.chain.into(),

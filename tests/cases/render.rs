@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 use weir::api::{IngressUpdate, ObjectKey, StatusUpdate};
-use weir::model::{Endpoint, Model, Origin, OriginKind, Readiness};
+use weir::model::{Endpoint, Model, Origin, OriginKind, Readiness, shown};
 
 /// Shows a model. Fields that say what a pool with nothing but a backend says are left out, unless
 /// everything is asked for.
@@ -52,7 +52,7 @@ pub fn model(model: &Model, everything: bool) -> String {
         routes.insert(shown_origin(name), list.collect());
     }
     let mut certificates = Map::new();
-    for (name, list) in &model.certificates {
+    for (name, list) in shown(&model.certificates) {
         let list = list.iter().map(|certificate| {
             assert!(certificate.chain_pem.contains("BEGIN CERTIFICATE"));
             assert!(certificate.key.expose_pem().contains("PRIVATE KEY"));
@@ -63,7 +63,7 @@ pub fn model(model: &Model, everything: bool) -> String {
                 "not_after": certificate.not_after,
             })
         });
-        certificates.insert(shown_origin(name), list.collect());
+        certificates.insert(shown_origin(&name), list.collect());
     }
     yaml(&json!({ "pools": pools, "routes": routes, "certificates": certificates }))
 }

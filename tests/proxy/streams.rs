@@ -122,7 +122,9 @@ fn certificate(name: &str) -> Certificate {
     let pair = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     Certificate {
         origin: format!("default/{name}").into(),
+        created: 0,
         names: vec![Hostname::parse(name).unwrap()],
+        other_names: Vec::new(),
         is_default: false,
         not_after: i64::MAX,
         chain_pem: pair.cert.pem().into(),
