@@ -83,7 +83,7 @@ pub(super) fn encode(
     }
     match framing {
         Framing::Length(length) => {
-            line(out, "content-length", itoa::Buffer::new().format(length).as_bytes())
+            line(out, "content-length", itoa::Buffer::new().format(length).as_bytes());
         }
         Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         Framing::Nothing | Framing::Close => {}
