@@ -56,11 +56,6 @@ impl AnswerBody {
         Self { source: Source::Text(text), record: Some(record) }
     }
 
-    /// A text of our own, for a request that nothing is known of.
-    pub(super) fn unrecorded(text: Bytes) -> Self {
-        Self { source: Source::Text(text), record: None }
-    }
-
     /// No body, for an answer whose record is kept elsewhere.
     pub(super) fn nothing() -> Self {
         Self { source: Source::Text(Bytes::new()), record: None }

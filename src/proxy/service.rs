@@ -64,13 +64,28 @@ fn refuse(
     answer(refusal, &parts.method, parts.version, show).map(|text| AnswerBody::text(text, record))
 }
 
-/// Refuses a request that has no head to speak of: nothing of it is certain enough to be logged.
+/// Refuses a request whose head means nothing certain: not even its method is logged.
 pub(super) fn refuse_unread(client: &Client, reason: Reason) -> Response<AnswerBody> {
     let worker = &client.worker;
     client.stats.refused(worker.index, reason);
     client.stats.protocol_error(worker.index);
+    let method = Method::from_bytes(b"-").unwrap_or_default();
+    let mut record = Record::begin(worker, &client.watch, &method, Version::HTTP_11);
+    record.reason = Some(reason);
+    record.status = reason.status();
+    if worker.options().access_log.is_some() {
+        record.logged = Some(Box::new(Logged {
+            client: client.peer.ip().to_canonical(),
+            host: Box::default(),
+            path: Box::default(),
+            request_id: new_request_id(client).into(),
+            endpoint: None,
+            attempts: 0,
+        }));
+    }
     let show = worker.options().reason_header;
-    answer(reason.into(), &Method::GET, Version::HTTP_11, show).map(AnswerBody::unrecorded)
+    let response = answer(reason.into(), &Method::GET, Version::HTTP_11, show);
+    response.map(|text| AnswerBody::text(text, record))
 }
 
 /// Finds the route and the pool, and sends the request there.
@@ -185,6 +200,10 @@ fn request_id(client: &Client, parts: &request::Parts) -> String {
     {
         return kept.to_owned();
     }
+    new_request_id(client)
+}
+
+fn new_request_id(client: &Client) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut random = client.worker.random.borrow_mut().u128(..);
     let mut text = String::with_capacity(32);

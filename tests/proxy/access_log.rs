@@ -271,7 +271,7 @@ async fn hostile(rig: &Rig) -> Vec<u16> {
             let mut client = Client::connect(rig.http).await;
             client.send([before, &[byte], after, more, b"\r\n"].concat()).await;
             let Some(answer) = client.answer(false).await else { continue };
-            // What hyper refuses itself is no request, and not logged.
+            // What has no reason was refused before it was a request, and is not logged.
             if answer.status == 200 || answer.field("x-weir-reason").is_some() {
                 statuses.push(answer.status);
             }
