@@ -88,8 +88,9 @@ pub(super) fn start(
     tasks.spawn(reconcile::run(reconciler, batches, outlets));
     tasks.spawn(upstream::upkeep::run(pools, readers.dirty));
     tasks.spawn(health::run(table.clone(), Arc::clone(&metrics), health::Options::default()));
-    tasks.spawn(follow::certificates(table.clone(), tls));
-    tasks.spawn(follow::readiness(state, table, readiness));
+    let (loaded, certificates) = watch::channel(false);
+    tasks.spawn(follow::certificates(table.clone(), tls, loaded));
+    tasks.spawn(follow::readiness(state, table, certificates, readiness));
     tasks.spawn(events::run(readers.events, note_sender.clone()));
     let told = Told { updates, ingresses, notes, note_sender };
     match origin {

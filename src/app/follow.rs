@@ -10,20 +10,29 @@ use crate::source::State;
 use crate::table::TableHandle;
 use crate::tls::ServerTls;
 
-/// Gives new certificates to the TLS side as tables come.
-pub(super) async fn certificates(table: TableHandle, tls: Arc<ServerTls>) {
+/// Gives new certificates to the TLS side as tables come. `loaded` learns when those of the first
+/// table are in use.
+pub(super) async fn certificates(
+    table: TableHandle,
+    tls: Arc<ServerTls>,
+    loaded: watch::Sender<bool>,
+) {
     let mut tick = tokio::time::interval(Duration::from_millis(50));
     let mut known = None;
     loop {
         tick.tick().await;
-        let now = Arc::clone(table.load().certificates());
+        let table = table.load();
+        let now = Arc::clone(table.certificates());
         if known.as_ref().is_some_and(|known| Arc::ptr_eq(known, &now)) {
             continue;
         }
         for wrong in tls.update(&now) {
             tracing::warn!("{wrong}; it is not used");
         }
-        known = Some(now);
+        if table.generation() > 0 {
+            known = Some(now);
+            loaded.send_if_modified(|loaded| !std::mem::replace(loaded, true));
+        }
     }
 }
 
@@ -31,16 +40,18 @@ pub(super) async fn certificates(table: TableHandle, tls: Arc<ServerTls>) {
 pub(super) async fn readiness(
     mut state: watch::Receiver<State>,
     table: TableHandle,
+    certificates: watch::Receiver<bool>,
     readiness: Arc<admin::Readiness>,
 ) {
+    let is_served = || table.load().generation() > 0 && *certificates.borrow();
     let mut tick = tokio::time::interval(Duration::from_millis(20));
     loop {
         let now = state.borrow_and_update().clone();
         readiness.set_trouble(now.trouble.clone());
-        if now.synced && table.load().generation() > 0 {
+        let is_settled = !now.synced || is_served();
+        if now.synced && is_settled {
             readiness.set_synced();
         }
-        let is_settled = !now.synced || table.load().generation() > 0;
         tokio::select! {
             changed = state.changed(), if is_settled => if changed.is_err() {
                 std::future::pending::<()>().await;

@@ -1,6 +1,6 @@
 //! The data path: from a client's connection to an endpoint and back.
 //!
-//! Flow: `accept` takes a connection, `connection` finds out what it speaks, hyper reads requests,
+//! Flow: `accept` takes a connection, `connection` finds out what it speaks, `http1` or hyper reads requests,
 //! `gate` refuses what is ambiguous, `service` finds the route in the one table it loads, `forward`
 //! chooses endpoints and tries them, `body` streams the answer back; `record` counts and logs when
 //! all is over.

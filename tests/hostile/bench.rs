@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use weir::proxy::{ClientLimits, Options};
+use weir::proxy::{ClientLimits, Http1Codec, Options};
 
 use crate::recorder::Recorder;
 use crate::rig::{Rig, options, pool, route};
@@ -11,24 +11,25 @@ use crate::rig::{Rig, options, pool, route};
 /// Who reads HTTP/1.1 from clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codec {
+    Own,
     Hyper,
 }
 
 /// The codecs that every case runs against.
-pub const CODECS: [Codec; 1] = [Codec::Hyper];
+pub const CODECS: [Codec; 2] = [Codec::Own, Codec::Hyper];
 
 impl Codec {
     /// Whether it refuses what [`crate::case::Expect::RefusedByOurs`] says.
     pub fn is_ours(self) -> bool {
-        match self {
-            Self::Hyper => false,
-        }
+        self == Self::Own
     }
 
     pub fn options(self) -> Options {
-        match self {
-            Self::Hyper => options(),
-        }
+        let http1 = match self {
+            Self::Own => Http1Codec::Own,
+            Self::Hyper => Http1Codec::Hyper,
+        };
+        Options { http1, ..options() }
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Chunked {
 enum State {
     /// In the size; how many digits were read.
     Size { size: u64, digits: u8 },
+    /// In the blanks after the size: some pad it, but what follows is `;` or the end.
+    Blank { size: u64 },
     /// After `;`, until CR.
     Extension { size: u64 },
     /// The LF after the size.
@@ -91,8 +93,17 @@ impl Chunked {
                 State::Size { size: size << 4 | u64::from(digit), digits: digits + 1 }
             }
             (State::Size { size, digits: 1.. }, b'\r') => State::SizeEnd { size },
-            (State::Size { size, digits: 1.. }, b';' | b' ' | b'\t') => State::Extension { size },
-            (State::Extension { size }, b'\r') => State::SizeEnd { size },
+            (State::Size { size, digits: 1.. } | State::Blank { size }, b';') => {
+                State::Extension { size }
+            }
+            (State::Size { size, digits: 1.. } | State::Blank { size }, b' ' | b'\t') => {
+                self.extensions += 1;
+                if self.extensions > EXTENSIONS_LIMIT {
+                    return Err(Violation::Chunk);
+                }
+                State::Blank { size }
+            }
+            (State::Extension { size } | State::Blank { size }, b'\r') => State::SizeEnd { size },
             (State::Extension { size }, b'\t' | b' '..=b'~' | 0x80..) => {
                 self.extensions += 1;
                 if self.extensions > EXTENSIONS_LIMIT {

@@ -55,7 +55,7 @@ impl Options {
             let (key, value) = argument.split_once('=').expect("write key=value");
             match key {
                 "address" => options.address = value.parse().expect("address=IP:PORT"),
-                "host" => options.host = value.to_owned(),
+                "host" => value.clone_into(&mut options.host),
                 "rate" => options.rate = value.parse().expect("rate=NUMBER"),
                 "posts" => options.posts = value.parse().expect("posts=true or false"),
                 "websocket" => options.websocket = value.parse().expect("websocket=true or false"),
