@@ -224,3 +224,53 @@ async fn the_addresses_of_the_published_service_are_followed() {
     let expected = Some(vec![status::address("192.0.2.7")]);
     within("its address", addresses.wait_for(|now| *now == expected)).await.unwrap();
 }
+
+/// A `weir run` in the cluster, ended when dropped.
+struct Program(std::process::Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+#[tokio::test]
+async fn the_program_says_where_an_ingress_is_served_and_what_is_wrong() {
+    let Some(server) = server().await else { return };
+    let client = server.client().await;
+    namespace(&client, "program").await;
+    let front = json!({ "metadata": { "name": "front" },
+        "spec": { "ports": [{ "port": 80 }], "externalIPs": ["192.0.2.5"] } });
+    create(&client, &services("program"), &front).await.unwrap();
+    let program = std::process::Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(["run", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+        .args(["--workers", "1", "--watch-namespace", "program"])
+        .args(["--publish-service", "program/front"])
+        .env("KUBECONFIG", server.kubeconfig())
+        .env("POD_NAMESPACE", "program")
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("weir");
+    let _program = Program(program);
+    create(&client, &ingresses("program"), &ingress("web", "weir", "p.test")).await.unwrap();
+    create(&client, &ingresses("program"), &ingress("else", "nginx", "p.test")).await.unwrap();
+    until(&client, "program", "web", &json!([{ "ip": "192.0.2.5" }])).await;
+    assert_eq!(status_of(&client, "program", "else").await, Value::Null);
+    let path = "/apis/events.k8s.io/v1/namespaces/program/events";
+    within("an Event about the missing Service", async {
+        let mut looks = tokio::time::interval(Duration::from_millis(50));
+        loop {
+            looks.tick().await;
+            let list = send(&client, Method::GET, path, &Value::Null).await.unwrap();
+            let events = list["items"].as_array().cloned().unwrap_or_default();
+            let is_it = |event: &Value| {
+                event["reason"] == "BackendNotFound" && event["regarding"]["name"] == "web"
+            };
+            if events.iter().any(is_it) {
+                return;
+            }
+        }
+    })
+    .await;
+}
