@@ -1,7 +1,8 @@
-//! Cost of the whole and of one change: 10,000 pools with 100,000 endpoints.
+//! Cost of the whole and of one change: 10,000 pools with 100,000 endpoints, each declared by a
+//! BackendPool, then each a port of a Service that an Ingress names.
 //!
 //! `cargo bench --bench reconcile_cost`. Prints how long it takes to translate everything and to
-//! build the first table, how long one changed EndpointSlice, pool or node takes until its table
+//! build the first table, how long one changed EndpointSlice, pool, Ingress or node takes until its table
 //! is published, and how much memory each step holds (resident, from /proc).
 
 #![allow(
@@ -44,6 +45,29 @@ fn pool(i: u32, weight: u32) -> Change {
             "routes": [{ "hostnames": [format!("p{i}.example.com")] }],
             "backends": [{ "service": { "name": format!("s{i}"), "port": 80 }, "weight": weight }],
         },
+    }));
+    change(Kind::BackendPool, "bench", format!("p{i}"), Object::BackendPool(object))
+}
+
+fn ingress(i: u32, path: &str) -> Change {
+    let name = format!("i{i}");
+    let service = json!({ "name": format!("s{i}"), "port": { "number": 80 } });
+    let object = parse(json!({
+        "metadata": { "namespace": "bench", "name": name,
+            "creationTimestamp": "2026-01-01T00:00:00Z" },
+        "spec": { "ingressClassName": "weir", "rules": [{ "host": format!("i{i}.example.com"),
+            "http": { "paths": [{ "path": path, "pathType": "Prefix",
+                "backend": { "service": service } }] } }] },
+    }));
+    change(Kind::Ingress, "bench", name, Object::Ingress(object))
+}
+
+fn settings(i: u32, connect: &str) -> Change {
+    let object = parse(json!({
+        "apiVersion": "weir.dev/v1alpha1", "kind": "BackendPool",
+        "metadata": { "namespace": "bench", "name": format!("p{i}") },
+        "spec": { "timeouts": { "connect": connect },
+            "targetRefs": [{ "kind": "Service", "name": format!("s{i}") }] },
     }));
     change(Kind::BackendPool, "bench", format!("p{i}"), Object::BackendPool(object))
 }
@@ -131,12 +155,10 @@ impl World {
     }
 }
 
-fn main() {
-    println!("{POOLS} pools, {} endpoints, {NODES} nodes", POOLS * ENDPOINTS);
-    println!("{:<28} {} MiB", "empty", resident_mib());
+fn world(declare: impl Fn(u32) -> Change) -> World {
     let mut objects = Objects::default();
     for i in 0..POOLS {
-        for change in [pool(i, 1), service(i), slice(i, true)] {
+        for change in [declare(i), service(i), slice(i, true)] {
             objects.apply(change);
         }
     }
@@ -153,11 +175,24 @@ fn main() {
     let started = Instant::now();
     let table = Table::build(translator.model(), &pools, &metrics, Millis(0));
     println!("{:<28} {:.1?}  ({} MiB)", "first table", started.elapsed(), resident_mib());
-    let handle = TableHandle::new(table);
-    let mut world = World { objects, translator, pools, metrics, handle };
+    World { objects, translator, pools, metrics, handle: TableHandle::new(table) }
+}
+
+fn main() {
+    println!("{POOLS} pools, {} endpoints, {NODES} nodes", POOLS * ENDPOINTS);
+    println!("{:<28} {} MiB", "empty", resident_mib());
     let spread = |i: u32| i * 7 % POOLS;
-    world.measure("one EndpointSlice", CHANGES, |i| slice(spread(i), false));
-    world.measure("one pool's weight", CHANGES, |i| pool(spread(i), 2));
-    world.measure("one new pool", CHANGES, |i| pool(POOLS + i, 1));
-    world.measure("one node's region", 20, |i| node(i, "us"));
+    let mut pools = world(|i| pool(i, 1));
+    pools.measure("one EndpointSlice", CHANGES, |i| slice(spread(i), false));
+    pools.measure("one pool's weight", CHANGES, |i| pool(spread(i), 2));
+    pools.measure("one new pool", CHANGES, |i| pool(POOLS + i, 1));
+    pools.measure("one node's region", 20, |i| node(i, "us"));
+    drop(pools);
+    println!("\nthe same by Ingresses");
+    let mut ingresses = world(|i| ingress(i, "/"));
+    ingresses.measure("one EndpointSlice", CHANGES, |i| slice(spread(i), false));
+    ingresses.measure("one Ingress's path", CHANGES, |i| ingress(spread(i), "/a"));
+    ingresses.measure("one new Ingress", CHANGES, |i| ingress(POOLS + i, "/"));
+    ingresses.measure("settings for one Service", CHANGES, |i| settings(spread(i), "3s"));
+    ingresses.measure("one node's region", 20, |i| node(i, "us"));
 }
