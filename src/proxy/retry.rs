@@ -7,15 +7,15 @@ use super::client_body::ClientBody;
 use super::forward::Forward;
 use crate::metrics::Reason;
 use crate::model::RetryCondition;
-use crate::upstream::clock;
 use crate::upstream::http1::Unsent;
+use crate::upstream::{EndpointState, clock};
 
 /// What a pool that declares nothing retries, once or as often as `REFUSALS` says: what costs an endpoint nothing, and what is
 /// safe to send twice.
 const DEFAULT: [RetryCondition; 2] = [RetryCondition::ConnectFailure, RetryCondition::Reset];
-/// How often such a pool retries what was refused: that costs nobody time, and while many pods are
-/// replaced at once several endpoints in a row may be gone before the table knows.
-const REFUSALS: u32 = 4;
+/// How often such a pool retries what was refused, while there are endpoints that refused nobody:
+/// that costs no time, and while many pods end at once most may be gone before the table knows.
+const REFUSALS: u32 = 14;
 
 /// Returns whether sending twice means the same as sending once.
 pub(super) fn is_idempotent(method: &Method) -> bool {
@@ -46,11 +46,21 @@ pub(super) fn of_failure(
     let is_safe = unsent.is_whole && (!unsent.is_begun || is_idempotent(&request.parts.method));
     let (attempts, conditions) = match &request.pool.model.retry {
         Some(retry) => (retry.attempts, retry.conditions.as_slice()),
-        None if failure.reason == Reason::ConnectFailed => (REFUSALS, &DEFAULT[..]),
+        None if failure.reason == Reason::ConnectFailed && has_others(request) => {
+            (REFUSALS, &DEFAULT[..])
+        }
         None => (1, &DEFAULT[..]),
     };
     let is_meant = conditions.contains(&condition) && tries <= attempts;
     (is_safe && is_meant && has_budget(request)).then_some(unsent)
+}
+
+/// Returns whether there are endpoints that refused nobody a moment ago.
+fn has_others(request: &Forward<'_>) -> bool {
+    let now = clock::now();
+    let is_other = |state: &EndpointState| state.is_available(now) && !state.refused_lately(now);
+    let mut members = (0..).map_while(|index| request.pool.endpoint(index));
+    members.any(|member| is_other(&member.state))
 }
 
 fn has_budget(request: &Forward<'_>) -> bool {

@@ -33,7 +33,14 @@ pub struct EndpointState {
     health: AtomicU8,
     // When it became ready; 0 is long ago.
     ready_since: AtomicU64,
+    // Until when it is passed over; 0 is not at all.
+    refused_until: AtomicU64,
 }
+
+/// How long an endpoint that refused a connection is passed over while there are others. While
+/// pods are replaced most endpoints may be gone before the table knows; then one request finds out
+/// for all.
+const REFUSED: Duration = Duration::from_secs(1);
 
 /// Health is what active checks say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -90,6 +97,7 @@ impl EndpointState {
             connections: AtomicU32::new(0),
             health: AtomicU8::new(Health::Unknown as u8),
             ready_since: AtomicU64::new(0),
+            refused_until: AtomicU64::new(0),
         }
     }
 
@@ -147,6 +155,10 @@ impl EndpointState {
                 self.ewma.observe(latency, now);
                 status >= 500
             }
+            Outcome::ConnectFailed => {
+                self.refused_until.store(now.plus(REFUSED).0, Ordering::Relaxed);
+                true
+            }
             _ => true,
         };
         if failed {
@@ -199,6 +211,11 @@ impl EndpointState {
     /// Returns whether it is ejected.
     pub fn is_ejected(&self, now: Millis) -> bool {
         self.ejection.ends_at() > now
+    }
+
+    /// Returns whether it refused a connection a moment ago.
+    pub fn refused_lately(&self, now: Millis) -> bool {
+        self.refused_until.load(Ordering::Relaxed) > now.0
     }
 
     /// Returns the end of its ejection; 0 when there is none.

@@ -25,6 +25,23 @@ async fn a_refused_connection_is_tried_elsewhere_whatever_the_method() {
 }
 
 #[tokio::test]
+async fn what_one_request_was_refused_no_other_tries() {
+    let good = Endpoint::start(|_| ok("good")).await;
+    let mut addresses = vec![good.address];
+    for _ in 0..27 {
+        addresses.push(closed_port().await);
+    }
+    let rig = Rig::start(pool(&addresses));
+    let mut client = rig.client().await;
+    let mut refused = 0;
+    for _ in 0..40 {
+        refused += usize::from(client.get("/").await.status != 200);
+    }
+    // The first may meet 15 that refuse; then the rest is known.
+    assert!(refused <= 1, "{refused} of 40 failed");
+}
+
+#[tokio::test]
 async fn many_refused_connections_in_a_row_cost_no_request() {
     let good = Endpoint::start(|_| ok("good")).await;
     let mut addresses = vec![good.address];

@@ -100,6 +100,8 @@ fn verdict(
         Verdict::Terminating
     } else if filter.tried.contains(index) {
         Verdict::Tried
+    } else if member.state.refused_lately(filter.now) {
+        Verdict::Refused
     } else if !member.state.has_room(&filter.pool.model.limits) {
         Verdict::Full
     } else if share <= 0.0 {

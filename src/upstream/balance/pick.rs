@@ -66,11 +66,6 @@ impl Tried {
     pub fn contains(&self, index: usize) -> bool {
         self.indexes.iter().take(usize::from(self.len)).any(|tried| *tried as usize == index)
     }
-
-    /// Returns whether nothing was tried.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
 }
 
 /// Chooses the endpoint of a request. With a trace, it moves no cursor and says why.
@@ -127,14 +122,16 @@ pub(super) struct Filter<'a> {
     /// Health does not matter.
     pub ignores_health: bool,
     ignores_tried: bool,
+    // Whether something was passed over only because it was tried, or refused another request.
+    met_tried: Cell<bool>,
     // Whether something was passed over only because it is full.
     met_full: Cell<bool>,
 }
 
 impl<'a> Filter<'a> {
     fn new(pool: &'a Pool, tried: &'a Tried, now: Millis, panic: bool) -> Self {
-        let met_full = Cell::new(false);
-        Self { pool, tried, now, ignores_health: panic, ignores_tried: false, met_full }
+        let (met_tried, met_full) = (Cell::new(false), Cell::new(false));
+        Self { pool, tried, now, ignores_health: panic, ignores_tried: false, met_tried, met_full }
     }
 
     /// Returns whether the request can use an endpoint.
@@ -143,7 +140,9 @@ impl<'a> Filter<'a> {
         if !self.ignores_health && !member.state.is_available(self.now) {
             return false;
         }
-        if !self.ignores_tried && self.tried.contains(index) {
+        let is_in_vain = self.tried.contains(index) || member.state.refused_lately(self.now);
+        if !self.ignores_tried && is_in_vain {
+            self.met_tried.set(true);
             return false;
         }
         let has_room = member.state.has_room(&self.pool.model.limits);
@@ -200,7 +199,7 @@ impl Chooser<'_> {
         if let Some(index) = self.any(filter) {
             return Ok(index);
         }
-        if !filter.tried.is_empty() {
+        if filter.met_tried.get() {
             filter.ignores_tried = true;
             if let Some(index) = self.any(filter) {
                 return Ok(index);

@@ -97,6 +97,8 @@ pub enum Verdict {
     Full,
     /// This request tried it already.
     Tried,
+    /// It refused a connection a moment ago.
+    Refused,
 }
 
 impl Verdict {
@@ -113,6 +115,7 @@ impl Verdict {
             Self::Terminating => "is ending: only pinned sessions",
             Self::Full => "has as many requests as it may",
             Self::Tried => "this request tried it already",
+            Self::Refused => "it refused a connection a moment ago",
         }
     }
 }
