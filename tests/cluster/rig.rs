@@ -84,6 +84,11 @@ fn run(command: &mut Command) -> Result<String, String> {
 }
 
 impl Rig {
+    /// Returns the directory of the node, which goes with it.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// Returns a command that runs a program inside the node.
     pub fn inside(&self, program: impl AsRef<Path>) -> Command {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -65,7 +65,7 @@ pub struct Load {
 
 impl Load {
     pub fn start(rig: &Rig, name: &'static str, authority: &Authority, more: &str) -> Self {
-        let ca = authority.file().display().to_string();
+        let ca = authority.file(rig).display().to_string();
         let child = rig.load(&format!("address={HTTP} host={HOST} https={HTTPS} ca={ca} {more}"));
         thread::sleep(STILL);
         let has_no_websocket = more.contains("websocket=false");
@@ -123,8 +123,8 @@ impl Authority {
     }
 
     /// Writes the authority's certificate for the load.
-    fn file(&self) -> PathBuf {
-        let path = std::env::temp_dir().join(format!("weir-cluster-ca-{}.pem", std::process::id()));
+    fn file(&self, rig: &Rig) -> PathBuf {
+        let path = rig.dir().join("authority.pem");
         fs::write(&path, &self.pem).expect("the directory can be written");
         path
     }
