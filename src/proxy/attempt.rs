@@ -127,10 +127,14 @@ async fn connect(
 ) -> Result<Connection, (Reason, Outcome)> {
     let (worker, endpoint) = (&request.client.worker, in_flight.endpoint());
     let pool = &request.pool.model;
-    let began = clock::now();
-    let until = began.plus(pool.connect_timeout);
-    let deadline = request.deadline.map_or(until, |deadline| deadline.min(until));
+    let mut times = None;
     loop {
+        let mut deadlines = || {
+            *times.get_or_insert_with(|| {
+                let until = clock::now().plus(pool.connect_timeout);
+                (until, request.deadline.map_or(until, |deadline| deadline.min(until)))
+            })
+        };
         let lease =
             match worker.connections.checkout(endpoint, &pool.limits, pool.keep_alive, is_fresh) {
                 Checkout::Idle(connection) => {
@@ -141,7 +145,7 @@ async fn connect(
                     continue;
                 }
                 Checkout::Open(lease) => lease,
-                Checkout::Full if clock::now() >= deadline => {
+                Checkout::Full if deadlines().1 <= clock::now() => {
                     return Err((Reason::EndpointFull, Outcome::ClientGone));
                 }
                 Checkout::Full => {
@@ -150,6 +154,7 @@ async fn connect(
                     continue;
                 }
             };
+        let (until, deadline) = deadlines();
         let opening = Instant::now();
         let open = Connection::open(endpoint.address(), lease);
         return match before(timer, Some(deadline), open).await {

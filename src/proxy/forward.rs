@@ -38,6 +38,8 @@ pub(super) struct Forward<'a> {
     pub(super) address: IpAddr,
     pub(super) parts: &'a request::Parts,
     pub(super) admitted: &'a Admitted<'a>,
+    /// When it came.
+    pub(super) now: Millis,
     /// End of the time for the whole request.
     pub(super) deadline: Option<Millis>,
     /// Time for one try.
@@ -83,7 +85,9 @@ pub(super) async fn forward(
     let mut permit = admit(request, &timer).await?;
     let (mut tried, mut tries) = (Tried::default(), 0_u32);
     loop {
-        let (choice, in_flight) = choose(request, &mut permit, &tried, &timer).await?;
+        // The clock was read when the request came.
+        let now = if tries == 0 { request.now } else { clock::now() };
+        let (choice, in_flight) = choose(request, &mut permit, &tried, &timer, now).await?;
         tries += 1;
         if let Some(logged) = &mut record.logged {
             logged.endpoint = Some(in_flight.endpoint().address());
@@ -91,7 +95,7 @@ pub(super) async fn forward(
         }
         let began = Instant::now();
         let result = attempt(request, &in_flight, head, body, &timer).await;
-        report(request, &in_flight, &result, began.elapsed(), record);
+        report(request, &in_flight, &result, began, record);
         let again = match result {
             Ok(sent) => match retry::of_answer(request, &sent, tries) {
                 None => {
@@ -202,18 +206,23 @@ async fn choose(
     permit: &mut Permit,
     tried: &Tried,
     timer: &Timer,
+    now: Millis,
 ) -> Result<(Pick, InFlight), Refusal> {
-    match choose_now(request, tried) {
+    match choose_now(request, tried, now) {
         Ok(chosen) => return Ok(chosen),
         Err(NoEndpoint::Unavailable) => return Err(Reason::NoEndpoint.into()),
         Err(NoEndpoint::Full) => {}
     }
-    let wait = request.pool.wait_for_room(permit, || choose_now(request, tried).ok());
+    let wait = request.pool.wait_for_room(permit, || choose_now(request, tried, clock::now()).ok());
     let waited = before(timer, request.deadline, wait).await.ok_or(Reason::RequestTimeout)?;
     waited.map_err(|refusal| refused(refusal, Reason::EndpointFull))
 }
 
-fn choose_now(request: &Forward<'_>, tried: &Tried) -> Result<(Pick, InFlight), NoEndpoint> {
+fn choose_now(
+    request: &Forward<'_>,
+    tried: &Tried,
+    now: Millis,
+) -> Result<(Pick, InFlight), NoEndpoint> {
     let worker = &request.client.worker;
     let facts = RequestFacts {
         client: request.address,
@@ -225,7 +234,7 @@ fn choose_now(request: &Forward<'_>, tried: &Tried) -> Result<(Pick, InFlight), 
     let random = &mut worker.random.borrow_mut();
     // Another worker may take the last place between the choice and the begin: choose again.
     for _ in 0..8 {
-        let choice = pick(request.pool, &facts, tried, clock::now(), random, None)?;
+        let choice = pick(request.pool, &facts, tried, now, random, None)?;
         let member = request.pool.endpoint(choice.index).ok_or(NoEndpoint::Unavailable)?;
         if let Some(in_flight) = member.state.try_begin(&request.pool.model.limits) {
             return Ok((choice, in_flight));
@@ -239,9 +248,11 @@ fn report(
     request: &Forward<'_>,
     in_flight: &InFlight,
     result: &Result<Sent, Failure>,
-    latency: Duration,
+    began: Instant,
     record: &mut Record,
 ) {
+    let ended = Instant::now();
+    let latency = ended.saturating_duration_since(began);
     let worker = &request.client.worker;
     let endpoint = in_flight.endpoint();
     let stats = &endpoint.stats;
@@ -260,5 +271,5 @@ fn report(
             failure.outcome
         }
     };
-    endpoint.report(outcome, clock::now());
+    endpoint.report(outcome, clock::at(ended));
 }

@@ -10,6 +10,7 @@ use http::{Method, Version};
 use super::access_log::Entry;
 use super::worker::Worker;
 use crate::metrics::{MethodLabel, PoolStats, Reason, RequestSample, RouteStats};
+use crate::upstream::clock;
 
 /// Record gathers what happens to a request. It is written down when it is dropped, wherever the
 /// request ends.
@@ -78,11 +79,12 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        self.watch.request_ended();
+        let ended = Instant::now();
+        self.watch.request_ended(clock::at(ended));
         if std::thread::panicking() {
             self.reason = Some(Reason::Internal);
         }
-        let duration = self.started.elapsed();
+        let duration = ended.saturating_duration_since(self.started);
         let index = self.worker.index;
         if let Some(route) = &self.route {
             route.record(

@@ -102,7 +102,7 @@ async fn route(
     let request_id = request_id(client, parts);
     log_as(record, parts, address, &request_id, options.access_log.is_some());
     let admitted = gate::check(parts, has_body, options.limits.max_target_bytes)?;
-    let table = worker.shared.table.load_full();
+    let table = worker.table.load();
     let found = table.find(
         &RequestHead {
             host: Some(admitted.host).filter(|host| !host.is_empty()),
@@ -119,7 +119,7 @@ async fn route(
     let pool_stats = Arc::clone(&pool.state.stats);
     pool_stats.request_begun(worker.index);
     record.pool = Some(pool_stats);
-    let now = clock::now();
+    let now = clock::at(record.started);
     pool.try_rate(address, now).map_err(|after| Refusal {
         reason: Reason::RateLimited,
         retry_after: Some(after.max(Duration::from_secs(1))),
@@ -134,6 +134,7 @@ async fn route(
         address,
         parts,
         admitted: &admitted,
+        now,
         deadline: route.request_timeout.map(|timeout| now.plus(timeout)),
         try_timeout: route.backend_request_timeout,
     };

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use crate::upstream::clock::{self, Millis};
+use crate::upstream::clock::Millis;
 
 /// Watch is shared by a socket and its requests; all are on one thread, but hyper wants sockets
 /// that could move.
@@ -28,11 +28,11 @@ impl Watch {
         self.head_since.store(0, Ordering::Relaxed);
     }
 
-    pub(super) fn request_ended(&self) {
+    pub(super) fn request_ended(&self, now: Millis) {
         let active = self.active.load(Ordering::Relaxed).saturating_sub(1);
         self.active.store(active, Ordering::Relaxed);
         if active == 0 {
-            self.idle_since.store(clock::now().0, Ordering::Relaxed);
+            self.idle_since.store(now.0, Ordering::Relaxed);
         }
     }
 

@@ -12,7 +12,7 @@ use super::access_log::Entry;
 use super::options::Options;
 use super::wheel;
 use crate::metrics::Metrics;
-use crate::table::TableHandle;
+use crate::table::{LocalTable, TableHandle};
 use crate::upstream::clock;
 use crate::upstream::http1::Connections;
 
@@ -45,6 +45,8 @@ pub(super) enum Phase {
 pub(super) struct Worker {
     pub(super) index: usize,
     pub(super) shared: Arc<Shared>,
+    /// This thread's view of the table.
+    pub(super) table: LocalTable,
     pub(super) connections: Connections,
     pub(super) random: RefCell<fastrand::Rng>,
     /// Whether connections are told to end with their next answer.
@@ -63,6 +65,7 @@ impl Worker {
     pub(super) fn new(index: usize, shared: Arc<Shared>) -> Rc<Self> {
         Rc::new(Self {
             index,
+            table: shared.table.local(),
             shared,
             connections: Connections::new(),
             random: RefCell::new(fastrand::Rng::new()),
@@ -103,10 +106,11 @@ impl Worker {
         }
     }
 
-    /// Closes what was idle for too long, for ever.
+    /// Closes what was idle for too long, and lets go of tables that are gone, for ever.
     pub(super) async fn sweep(self: Rc<Self>) {
         loop {
             wheel::sleep(Duration::from_secs(1)).await;
+            drop(self.table.load());
             self.connections.sweep(clock::now());
         }
     }

@@ -24,7 +24,7 @@ mod trace;
 mod version;
 
 pub use crate::model::path;
-pub use handle::TableHandle;
+pub use handle::{LocalTable, TableHandle};
 pub use host::canonical_host;
 pub use route::{NoRoute, RequestHead, Route};
 pub use trace::{Candidate, RouteTrace, Verdict};

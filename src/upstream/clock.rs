@@ -29,7 +29,12 @@ impl Millis {
 
 /// Returns the present moment.
 pub fn now() -> Millis {
-    Millis(whole_millis(start().0.elapsed()).saturating_add(1))
+    at(Instant::now())
+}
+
+/// Returns a moment that was read already: reading the clock costs more than anything done with it.
+pub fn at(moment: Instant) -> Millis {
+    Millis(whole_millis(moment.saturating_duration_since(start().0)).saturating_add(1))
 }
 
 fn whole_millis(duration: Duration) -> u64 {

@@ -136,7 +136,7 @@ fn manifests(backends: &[Backend], dead: u16) -> String {
     [
         secret,
         pool("shop", &ports, "  tls: { certificateRefs: [{ name: shop }] }\n  healthCheck: { http: { path: / }, interval: 1s, timeout: 900ms }\n"),
-        pool("mixed", &[ports[0], dead], "  retry: { attempts: 2, \"on\": [connect-failure] }\n  outlierDetection: { consecutiveErrors: 3, baseEjectionTime: 1s }\n"),
+        pool("mixed", &[ports[0], dead], "  retry: { attempts: 2, triggers: [connect-failure] }\n  outlierDetection: { consecutiveErrors: 3, baseEjectionTime: 1s }\n"),
         pool("broken", &[dead], ""),
         pool("limited", &ports, "  rateLimit: { requests: 5, per: 1s, burst: 5 }\n"),
     ]

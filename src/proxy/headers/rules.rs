@@ -208,9 +208,11 @@ pub(in crate::proxy) fn clean_answer(headers: &mut HeaderMap, is_upgrade: bool) 
         }
         headers.remove(CONNECTION);
     }
-    for name in [&KEEP_ALIVE, &PROXY_CONNECTION, &TRANSFER_ENCODING, &TE, &PROXY_AUTHENTICATE] {
-        // `remove` costs a hash even where there is nothing.
-        headers.remove(name);
+    // `remove` costs a hash even where there is nothing, which is nearly always.
+    if headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
+        for name in &HOP_BY_HOP {
+            headers.remove(name);
+        }
     }
     if is_upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -219,5 +221,10 @@ pub(in crate::proxy) fn clean_answer(headers: &mut HeaderMap, is_upgrade: bool) 
     }
 }
 
-static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const HOP_BY_HOP: [HeaderName; 5] = [
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    TRANSFER_ENCODING,
+    TE,
+    PROXY_AUTHENTICATE,
+];
