@@ -157,7 +157,7 @@ async fn connect(
         let (until, deadline) = deadlines();
         let opening = Instant::now();
         let open = Connection::open(endpoint.address(), lease);
-        return match before(timer, Some(deadline), open).await {
+        return match Box::pin(before(timer, Some(deadline), open)).await {
             Some(Ok(mut connection)) => {
                 let stats = Arc::clone(&endpoint.stats);
                 connection.count(stats, worker.index, opening.elapsed());

@@ -101,23 +101,49 @@ pub(super) trait Handler: Copy + 'static {
 pub(super) struct Respond;
 
 impl Handler for Respond {
-    async fn answer(
+    fn answer(
         self,
         client: &Rc<Client>,
         parts: request::Parts,
         body: ClientBody,
         upgrade: Option<Upgrade>,
-    ) -> http::Response<AnswerBody> {
-        respond(client, parts, body, upgrade).await
+    ) -> impl Future<Output = http::Response<AnswerBody>> {
+        respond(client, parts, body, upgrade)
     }
 }
 
 /// Serves a connection to its end, in a task of its own: a panic ends that task alone.
-pub(super) async fn serve(mut stream: TcpStream, mut client: Client, handler: impl Handler) {
+///
+/// The task lives as long as the connection, so what only its beginning or one of its protocols
+/// needs is in boxes: a connection that waits is small.
+pub(super) async fn serve<H: Handler>(stream: TcpStream, mut client: Client, handler: H) {
+    let Some(spoken) = Box::pin(begin(stream, &mut client)).await else { return };
+    match spoken {
+        Spoken::Http1(stream, first) => match client.worker.options().http1 {
+            Http1Codec::Own => super::http1::serve(stream, first, client, handler).await,
+            Http1Codec::Hyper => {
+                Box::pin(serve_http1_by_hyper(stream, first.freeze(), client, handler)).await;
+            }
+        },
+        Spoken::Http2(stream, first) => {
+            Box::pin(serve_http2(stream, first.freeze(), client, handler)).await;
+        }
+    }
+}
+
+/// Spoken is what a client turned out to speak, and what was read of it.
+enum Spoken {
+    Http1(Stream, BytesMut),
+    Http2(Stream, BytesMut),
+}
+
+/// Reads the PROXY header, shakes hands, and finds out what the client speaks. Nothing where the
+/// connection is over before.
+async fn begin(mut stream: TcpStream, client: &mut Client) -> Option<Spoken> {
     let head_timeout = client.worker.options().limits.head_timeout;
     let mut ahead = Bytes::new();
-    if is_announced(&client) {
-        let read = unless_draining(&client, read_announcement(&mut stream));
+    if is_announced(client) {
+        let read = unless_draining(client, read_announcement(&mut stream));
         let announced = within(head_timeout, read).await;
         match announced {
             Some(Some(Ok((address, rest)))) => {
@@ -125,39 +151,38 @@ pub(super) async fn serve(mut stream: TcpStream, mut client: Client, handler: im
                 client.peer_text = client.peer.ip().to_canonical().to_string();
                 ahead = rest;
             }
-            Some(None) => return,
+            Some(None) => return None,
             None | Some(Some(Err(_))) => {
                 client.stats.protocol_error(client.worker.index);
-                return;
+                return None;
             }
         }
     }
     let tls = client.worker.options().tls.clone().filter(|_| client.is_tls);
     let Some(tls) = tls else {
-        let first = within(head_timeout, unless_draining(&client, read_first(&mut stream, ahead)));
-        let Some(Some(Ok(first))) = first.await else { return };
-        if first.starts_with(PREFACE) {
-            serve_http2(stream, first.freeze(), client, handler).await;
-        } else if !first.is_empty() {
-            serve_http1(Stream::Plain(stream), first, client, handler).await;
-        }
-        return;
+        let read = unless_draining(client, read_first(&mut stream, ahead));
+        let first = within(head_timeout, read).await??.ok()?;
+        let stream = Stream::Plain(stream);
+        return if first.starts_with(PREFACE) {
+            Some(Spoken::Http2(stream, first))
+        } else {
+            (!first.is_empty()).then_some(Spoken::Http1(stream, first))
+        };
     };
     let accept = TlsAcceptor::from(tls.config()).accept(Ahead { bytes: ahead, stream });
-    let result = within(head_timeout, accept).await;
     let index = client.worker.index;
-    match result {
+    match within(head_timeout, accept).await {
         None => client.stats.handshake(index, HandshakeResult::Timeout),
         Some(Err(_)) => client.stats.handshake(index, HandshakeResult::Failure),
         Some(Ok(stream)) => {
             client.stats.handshake(index, HandshakeResult::Success);
-            if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-                serve_http2(stream, Bytes::new(), client, handler).await;
-            } else {
-                serve_http1(Stream::Tls(Box::new(stream)), BytesMut::new(), client, handler).await;
-            }
+            let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            let stream = Stream::Tls(Box::new(stream));
+            let spoken = if is_http2 { Spoken::Http2 } else { Spoken::Http1 };
+            return Some(spoken(stream, BytesMut::new()));
         }
     }
+    None
 }
 
 /// Returns whether the peer begins with a PROXY header. A socket for both families shows addresses
@@ -222,13 +247,6 @@ async fn read_first(stream: &mut TcpStream, ahead: Bytes) -> io::Result<BytesMut
         }
     }
     Ok(bytes)
-}
-
-async fn serve_http1(stream: Stream, first: BytesMut, client: Client, handler: impl Handler) {
-    match client.worker.options().http1 {
-        Http1Codec::Own => super::http1::serve(stream, first, client, handler).await,
-        Http1Codec::Hyper => serve_http1_by_hyper(stream, first.freeze(), client, handler).await,
-    }
 }
 
 async fn serve_http1_by_hyper(stream: Stream, first: Bytes, client: Client, handler: impl Handler) {

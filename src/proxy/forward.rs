@@ -183,7 +183,7 @@ async fn admit(request: &Forward<'_>, timer: &Timer) -> Result<Permit, Refusal> 
             let worker = &request.client.worker;
             let stats = &request.pool.state.stats;
             stats.wait_begun(worker.index);
-            let waited = before(timer, request.deadline, waiting.wait()).await;
+            let waited = Box::pin(before(timer, request.deadline, waiting.wait())).await;
             stats.wait_ended(worker.index);
             let waited = waited.ok_or(Reason::RequestTimeout)?;
             waited.map_err(|refusal| refused(refusal, Reason::PoolFull))
@@ -214,7 +214,9 @@ async fn choose(
         Err(NoEndpoint::Full) => {}
     }
     let wait = request.pool.wait_for_room(permit, || choose_now(request, tried, clock::now()).ok());
-    let waited = before(timer, request.deadline, wait).await.ok_or(Reason::RequestTimeout)?;
+    // What seldom waits is in a box, so that every request is smaller.
+    let waited = Box::pin(before(timer, request.deadline, wait)).await;
+    let waited = waited.ok_or(Reason::RequestTimeout)?;
     waited.map_err(|refusal| refused(refusal, Reason::EndpointFull))
 }
 

@@ -71,8 +71,8 @@ pub(in crate::proxy) async fn serve(
     loop {
         let head = match next_head(&link, &client, limits.max_head_bytes).await {
             Ok(Some(head)) => head,
-            Ok(None) => return end(&link).await,
-            Err(reason) => return refuse(&link, &client, reason).await,
+            Ok(None) => return Box::pin(end(&link)).await,
+            Err(reason) => return Box::pin(refuse(&link, &client, reason)).await,
         };
         let (upgrade, handover) = if head.parts.headers.contains_key(http::header::UPGRADE) {
             let (sender, receiver) = oneshot::channel();
@@ -80,9 +80,10 @@ pub(in crate::proxy) async fn serve(
         } else {
             (None, None)
         };
-        match exchange(&link, &client, head, upgrade, handler).await {
+        // In boxes, so that a connection that waits for its next request is small.
+        match Box::pin(exchange(&link, &client, head, upgrade, handler)).await {
             Ok(Next::Request) => link.borrow_mut().begin_waiting(),
-            Ok(Next::End) => return end(&link).await,
+            Ok(Next::End) => return Box::pin(end(&link)).await,
             Ok(Next::Upgrade) => {
                 // A request for another protocol has no body that would hold on to the link.
                 if let (Some(link), Some(handover)) = (Rc::into_inner(link), handover) {

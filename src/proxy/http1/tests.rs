@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::answer::{self, Connection, Framing};
 use super::head;
 use crate::metrics::Reason;
+use crate::proxy::connection::Respond;
 use crate::upstream::clock::Millis;
 use crate::upstream::http1;
 
@@ -186,4 +187,14 @@ fn an_answer_is_framed_by_what_was_asked() {
     assert_eq!(of(Method::HEAD, Version::HTTP_11, 200, Some(3)), Framing::Nothing);
     assert_eq!(of(Method::GET, Version::HTTP_11, 304, Some(0)), Framing::Nothing);
     assert_eq!(of(Method::GET, Version::HTTP_11, 204, Some(0)), Framing::Nothing);
+}
+
+/// Every connection that waits for its next request costs this much, and a buffer less.
+#[test]
+fn a_connection_that_waits_is_small() {
+    fn size<A, B, C, F>(_: impl Fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+    let size = size(crate::proxy::connection::serve::<Respond>);
+    assert!(size <= 1536, "the task of a connection has {size} bytes");
 }
