@@ -29,13 +29,15 @@ pub fn start(filter: &str, format: LogFormat) -> anyhow::Result<()> {
 }
 
 /// The library's watcher warns at every refusal of the API server; the source says the same once,
-/// and what to do. Who looks closer, or asks for the library, sees both.
+/// and what to do. The library of TLS warns of what clients do, as often as they like; metrics count
+/// that. Who looks closer, or asks for the library, sees both.
 fn without_repeats(filter: &str) -> Cow<'_, str> {
-    let looks_closer = ["kube", "debug", "trace", "off"].iter().any(|word| filter.contains(word));
+    let looks_closer =
+        ["kube", "rustls", "debug", "trace", "off"].iter().any(|word| filter.contains(word));
     if looks_closer || filter.is_empty() {
         Cow::Borrowed(filter)
     } else {
-        Cow::Owned(format!("kube_runtime::watcher=error,{filter}"))
+        Cow::Owned(format!("kube_runtime::watcher=error,rustls=error,{filter}"))
     }
 }
 
@@ -45,8 +47,9 @@ mod tests {
 
     #[test]
     fn only_a_plain_filter_leaves_the_watcher_out() {
-        assert_eq!(without_repeats("info"), "kube_runtime::watcher=error,info");
-        assert_eq!(without_repeats("weir=warn,info"), "kube_runtime::watcher=error,weir=warn,info");
+        assert_eq!(without_repeats("info"), "kube_runtime::watcher=error,rustls=error,info");
+        let quiet = "kube_runtime::watcher=error,rustls=error,weir=warn,info";
+        assert_eq!(without_repeats("weir=warn,info"), quiet);
         for kept in ["", "off", "debug", "weir::source=debug,info", "info,kube_runtime=warn"] {
             assert_eq!(without_repeats(kept), kept);
         }

@@ -42,6 +42,9 @@ impl ResolvesServerCert for Resolver {
         let keys = Arc::clone(&self.keys.read());
         let candidates = keys.find(hello.server_name());
         let schemes = hello.signature_schemes();
-        candidates.iter().find(|key| key.key.choose_scheme(schemes).is_some()).cloned()
+        let fitting = candidates.iter().find(|key| key.key.choose_scheme(schemes).is_some());
+        // Where none fits, the handshake itself finds nothing in common, and says so with the alert
+        // that clients know, `handshake_failure`. Source: RFC 8446 §4.4.2.2.
+        fitting.or_else(|| candidates.first()).cloned()
     }
 }
