@@ -190,6 +190,8 @@ pub struct Objects {
     pub reference_grants: BTreeMap<ObjectKey, Arc<ReferenceGrant>>,
     /// Secrets: those that some pool or Ingress refers to, and no others.
     pub secrets: BTreeMap<ObjectKey, Arc<Secret>>,
+    /// What Secrets that are broken now held before, while it is to stay in use.
+    pub last_good_secrets: BTreeMap<ObjectKey, Arc<Secret>>,
     /// Services.
     pub services: BTreeMap<ObjectKey, Arc<Service>>,
     /// Objects that could not be read.

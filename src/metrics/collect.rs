@@ -257,6 +257,7 @@ fn rest(metrics: &Metrics, families: &mut Vec<MetricFamily>) {
     build.count(&[env!("CARGO_PKG_VERSION")], 1);
     families.extend([certificates, build].map(Samples::finish));
     families.extend([
+        Samples::one(&names::CERTIFICATES_KEPT, control.kept_certificates.load(Relaxed)),
         Samples::one(&names::PANICS, control.panics.value()),
         Samples::one(&names::ACCESS_LOG_DROPPED, control.access_log_dropped.value()),
         Samples::one(&names::EVENTS_DROPPED, control.events_dropped.value()),

@@ -26,6 +26,7 @@ pub struct Control {
     pub(super) writes: Counters<{ WriteResult::ALL.len() }>,
     pub(super) leader: AtomicBool,
     pub(super) certificates: Mutex<Vec<CertificateExpiry>>,
+    pub(super) kept_certificates: AtomicU64,
     pub(super) panics: Counter,
     pub(super) access_log_dropped: Counter,
     pub(super) events_dropped: Counter,
@@ -126,6 +127,11 @@ impl Control {
         certificates.sort_unstable();
         certificates.dedup_by(|later, first| later.certificate == first.certificate);
         *self.certificates.lock() = certificates;
+    }
+
+    /// Shows how many Secrets are broken while their last good certificate stays in use.
+    pub fn set_kept_certificates(&self, count: usize) {
+        self.kept_certificates.store(count as u64, Ordering::Relaxed);
     }
 
     /// Counts a panic.

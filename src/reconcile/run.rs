@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::{Gather, health};
+use super::{Gather, health, last_good};
 use crate::api::{Change, IngressUpdate, Kind, ObjectKey, Objects, StatusUpdate};
 use crate::metrics::{CertificateExpiry, Metrics, ReconcileResult};
 use crate::model::Changed;
@@ -84,6 +84,7 @@ impl Reconciler {
     /// Takes a batch in; returns whether something waits to be published.
     pub fn take(&mut self, batch: Batch) -> bool {
         for change in batch.changes {
+            last_good::keep(&mut self.objects, &change);
             if self.objects.apply(change.clone()) {
                 self.waiting.push(change);
             }
@@ -114,6 +115,7 @@ impl Reconciler {
         let control = self.metrics.control();
         control.reconciled(result, started.elapsed(), SystemTime::now());
         control.set_pending_changes(0);
+        control.set_kept_certificates(self.objects.last_good_secrets.len());
         self.count_objects();
         // An object made anew has an empty status, whatever was told of the one before.
         let is_deletion = |change: &&Change| change.object.is_none();

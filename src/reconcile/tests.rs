@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use serde_json::json;
 
 use super::{News, Reconciler};
@@ -28,10 +30,14 @@ fn deletion(name: &str) -> Change {
 }
 
 fn reconciler() -> (Reconciler, TableHandle) {
-    let metrics = Metrics::new(1);
-    let (pools, _readers) = Pools::new(upstream::Options::default(), Arc::clone(&metrics));
+    counted(&Metrics::new(1))
+}
+
+fn counted(metrics: &Arc<Metrics>) -> (Reconciler, TableHandle) {
+    let (pools, _readers) = Pools::new(upstream::Options::default(), Arc::clone(metrics));
     let table = TableHandle::default();
-    (Reconciler::new(Options::default(), table.clone(), pools, metrics), table)
+    let options = Options::default();
+    (Reconciler::new(options, table.clone(), pools, Arc::clone(metrics)), table)
 }
 
 fn batch(changes: &[Change], synced: bool) -> Batch {
@@ -73,4 +79,65 @@ fn a_pool_made_anew_is_told_again_and_one_that_is_gone_is_forgotten() {
     let gone = reconciler.publish().pools;
     assert!(matches!(gone.as_slice(), [one] if one.conditions.is_empty()), "{gone:?}");
     assert_eq!(table.load().pools().count(), 0);
+}
+
+fn secret(certificate: &str, key: &str) -> Change {
+    let value = json!({
+        "metadata": { "name": "cert", "namespace": "a" }, "type": "kubernetes.io/tls",
+        "data": { "tls.crt": BASE64.encode(certificate), "tls.key": BASE64.encode(key) },
+    });
+    let secret = Object::Secret(Arc::new(serde_json::from_value(value).unwrap()));
+    Change { kind: Kind::Secret, key: ObjectKey::new("a", "cert"), object: Some(secret) }
+}
+
+fn served(table: &TableHandle) -> Vec<String> {
+    table.load().certificates().iter().map(|one| one.chain_pem.to_string()).collect()
+}
+
+#[test]
+fn a_broken_secret_keeps_its_last_good_certificate_and_says_so() {
+    let metrics = Metrics::new(1);
+    let (mut reconciler, table) = counted(&metrics);
+    let pair = || rcgen::generate_simple_self_signed(["shop.test".to_owned()]).unwrap();
+    let (first, second) = (pair(), pair());
+    let good = |pair: &rcgen::CertifiedKey<rcgen::KeyPair>| {
+        secret(&pair.cert.pem(), &pair.signing_key.serialize_pem())
+    };
+    let value = json!({
+        "apiVersion": "weir.dev/v1alpha1", "kind": "BackendPool",
+        "metadata": { "name": "p", "namespace": "a", "generation": 1 },
+        "spec": { "routes": [{ "hostnames": ["shop.test"] }], "tls":
+            { "certificateRefs": [{ "name": "cert" }] },
+            "backends": [{ "endpoint": { "address": "10.0.0.1", "port": 80 } }] },
+    });
+    let pool = Object::BackendPool(Arc::new(serde_json::from_value(value).unwrap()));
+    let pool =
+        Change { kind: Kind::BackendPool, key: ObjectKey::new("a", "p"), object: Some(pool) };
+    reconciler.take(batch(&[pool, good(&first)], true));
+    reconciler.publish();
+    assert_eq!(served(&table), [first.cert.pem()]);
+
+    let mismatch = secret(&first.cert.pem(), &second.signing_key.serialize_pem());
+    for broken in [secret("", &first.signing_key.serialize_pem()), mismatch] {
+        reconciler.take(batch(&[broken], true));
+        let said = format!("{:?}", reconciler.publish().pools);
+        assert_eq!(served(&table), [first.cert.pem()], "the last good one");
+        assert!(said.contains("InvalidCertificateRef"), "{said}");
+        assert!(said.contains("its last good certificate stays in use"), "{said}");
+    }
+    assert!(metrics.encode().contains("weir_tls_certificates_kept 1\n"));
+
+    reconciler.take(batch(&[good(&second)], true));
+    reconciler.publish();
+    assert_eq!(served(&table), [second.cert.pem()]);
+    assert!(metrics.encode().contains("weir_tls_certificates_kept 0\n"));
+
+    // Who deletes a Secret wants its key out of use; so it is when a broken one is deleted.
+    reconciler.take(batch(&[secret("", "")], true));
+    reconciler.take(batch(&[Change { object: None, ..secret("", "") }], true));
+    reconciler.publish();
+    assert!(served(&table).is_empty());
+    reconciler.take(batch(&[secret("", "")], true));
+    reconciler.publish();
+    assert!(served(&table).is_empty(), "nothing is known that was good");
 }

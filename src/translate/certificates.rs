@@ -39,29 +39,27 @@ pub(super) fn translate(
         let field = format!("spec.tls.certificateRefs[{index}]");
         let namespace = reference.namespace.as_ref().unwrap_or(&context.from.namespace);
         let key = ObjectKey::new(namespace.clone(), reference.name.clone());
-        match load(context, &key, used) {
-            Ok(pair) => {
-                let declared = hosts.iter().filter(|host| pair.covers(host)).map(|h| (*h).clone());
-                let names: BTreeSet<Hostname> = declared.collect();
-                let others = pair.names.iter().filter(|name| is_default && !names.contains(*name));
-                let other_names = others.cloned().collect();
-                covered.extend(hosts.iter().copied().filter(|host| pair.covers(host)));
-                found.push(Certificate {
-                    origin: key.to_string().into(),
-                    created,
-                    names: names.into_iter().collect(),
-                    other_names,
-                    is_default,
-                    not_after: pair.not_after,
-                    chain_pem: pair.chain.into(),
-                    key: PrivateKey::new(&pair.key),
-                });
-            }
-            Err((reason, why)) => {
-                broken = true;
-                problems.reference(reason, &field, why);
-            }
+        let (pair, wrong) = load(context, &key, used);
+        if let Some((reason, why)) = wrong {
+            broken = true;
+            problems.reference(reason, &field, why);
         }
+        let Some(pair) = pair else { continue };
+        let declared = hosts.iter().filter(|host| pair.covers(host)).map(|h| (*h).clone());
+        let names: BTreeSet<Hostname> = declared.collect();
+        let others = pair.names.iter().filter(|name| is_default && !names.contains(*name));
+        let other_names = others.cloned().collect();
+        covered.extend(hosts.iter().copied().filter(|host| pair.covers(host)));
+        found.push(Certificate {
+            origin: key.to_string().into(),
+            created,
+            names: names.into_iter().collect(),
+            other_names,
+            is_default,
+            not_after: pair.not_after,
+            chain_pem: pair.chain.into(),
+            key: PrivateKey::new(&pair.key),
+        });
     }
     let missing: Vec<&str> =
         hosts.iter().filter(|h| !covered.contains(*h)).map(|h| h.as_str()).collect();
@@ -104,13 +102,11 @@ pub(super) fn of_ingress(
             continue;
         };
         let key = ObjectKey::new(context.from.namespace.clone(), name);
-        let pair = match load(context, &key, used) {
-            Ok(pair) => pair,
-            Err((reason, why)) => {
-                problems.reference(reason, &format!("{field}.secretName"), why);
-                continue;
-            }
-        };
+        let (pair, wrong) = load(context, &key, used);
+        if let Some((reason, why)) = wrong {
+            problems.reference(reason, &format!("{field}.secretName"), why);
+        }
+        let Some(pair) = pair else { continue };
         let (covered, rest): (Vec<Hostname>, Vec<Hostname>) =
             hosts.into_iter().partition(|host| pair.covers(host));
         if !rest.is_empty() {
@@ -164,26 +160,35 @@ impl Pair {
 
 type Refused = (ConditionReason, String);
 
-fn load(context: Context<'_>, key: &ObjectKey, used: &mut Used) -> Result<Pair, Refused> {
+/// Returns the certificate of a Secret, and what is wrong: both, where the Secret is broken and its
+/// last good certificate stays in use.
+fn load(context: Context<'_>, key: &ObjectKey, used: &mut Used) -> (Option<Pair>, Option<Refused>) {
     used.other_namespaces |= key.namespace != context.from.namespace;
     if !grants::allows(context.objects, context.from, Kind::Secret, key) {
-        return Err((
-            ConditionReason::RefNotPermitted,
-            format!(
-                "Secret {key} is in another namespace: it needs a ReferenceGrant in {} from \
-                 BackendPool in {} to Secret",
-                key.namespace, context.from.namespace
-            ),
-        ));
+        let why = format!(
+            "Secret {key} is in another namespace: it needs a ReferenceGrant in {} from \
+             BackendPool in {} to Secret",
+            key.namespace, context.from.namespace
+        );
+        return (None, Some((ConditionReason::RefNotPermitted, why)));
     }
     used.note(Kind::Secret, key);
-    let refused = |why: String| (ConditionReason::InvalidCertificateRef, why);
-    let secret = context
-        .objects
-        .secrets
-        .get(key)
-        .ok_or_else(|| refused(format!("there is no Secret {key}")))?;
-    parse(secret).map_err(|why| refused(format!("Secret {key}: {why}")))
+    let now = match context.objects.secrets.get(key) {
+        Some(secret) => parse(secret).map_err(|why| format!("Secret {key}: {why}")),
+        None => Err(format!("there is no Secret {key}")),
+    };
+    let Err(mut why) = now else { return (now.ok(), None) };
+    let kept = context.objects.last_good_secrets.get(key);
+    let kept = kept.and_then(|secret| parse(secret).ok());
+    if kept.is_some() {
+        why += "; its last good certificate stays in use";
+    }
+    (kept, Some((ConditionReason::InvalidCertificateRef, why)))
+}
+
+/// Returns why a Secret holds no usable certificate with its key; nothing where it does.
+pub fn error(secret: &Secret) -> Option<String> {
+    parse(secret).err()
 }
 
 fn parse(secret: &Secret) -> Result<Pair, String> {

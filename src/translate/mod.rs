@@ -26,6 +26,7 @@ mod whole;
 #[cfg(test)]
 mod tests;
 
+pub use certificates::error as certificate_error;
 pub use problems::Unresolved;
 pub use translator::{Step, Translator};
 pub use whole::{Options, Translation, translate};

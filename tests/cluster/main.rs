@@ -12,10 +12,13 @@
     reason = "a test"
 )]
 
+mod certificates;
+mod changes;
 mod install;
 mod load;
 mod operations;
 mod rig;
+mod rights;
 mod traffic;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,9 +35,12 @@ const TESTS: &[(&str, Test)] = &[
     ("traffic::rolling_restart_of_three", traffic::rolling_restart_of_three),
     ("traffic::scale_up_restart_and_down", traffic::scale_up_restart_and_down),
     ("traffic::sigkill_of_a_backend", traffic::sigkill_of_a_backend),
-    ("operations::hundred_changes", operations::hundred_changes),
+    ("changes::hundred_changes", changes::hundred_changes),
     ("operations::upgrade_rollback_and_deletion", operations::upgrade_rollback_and_deletion),
     ("operations::outages_of_the_control_plane", operations::outages_of_the_control_plane),
+    ("operations::sigkill_of_the_leases_holder", operations::sigkill_of_the_leases_holder),
+    ("certificates::by_the_ways_of_cert_manager", certificates::by_the_ways_of_cert_manager),
+    ("rights::of_the_service_account", rights::of_the_service_account),
     ("operations::invalid_objects", operations::invalid_objects),
     ("install::by_the_steps_of_kind_up", install::by_the_steps_of_kind_up),
 ];

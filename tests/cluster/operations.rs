@@ -2,48 +2,11 @@
 
 use std::fmt::Write as _;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::install::{backends, namespace};
 use crate::rig::{Rig, json, until};
-use crate::traffic::{Load, NAMESPACE, VALUES, patch_pool, ready, settle};
-
-pub fn hundred_changes(rig: &Rig) {
-    let authority = ready(rig);
-    let load = Load::start(rig, "100 changes of pools and Secrets", &authority, "");
-    for number in 0..100 {
-        match number % 4 {
-            0 => rig.apply(&authority.secret(NAMESPACE, "shop")),
-            1 => {
-                let algorithm = ["RoundRobin", "LeastRequest", "PeakEwma"][number / 4 % 3];
-                patch_pool(
-                    rig,
-                    &format!(r#"{{"spec":{{"loadBalancing":{{"algorithm":"{algorithm}"}}}}}}"#),
-                );
-            }
-            2 => rig.apply(&other_pool(number)),
-            _ => patch_pool(
-                rig,
-                &format!(r#"{{"spec":{{"timeouts":{{"connect":"{}s"}}}}}}"#, 2 + number % 5),
-            ),
-        }
-    }
-    load.end();
-}
-
-/// Returns a pool with another host, to the same backends.
-fn other_pool(number: usize) -> String {
-    format!(
-        "---
-apiVersion: weir.dev/v1alpha1
-kind: BackendPool
-metadata: {{ name: other-{number}, namespace: {NAMESPACE} }}
-spec:
-  routes: [{{ hostnames: [other-{number}.example.com] }}]
-  backends: [{{ service: {{ name: shop, port: 80 }} }}]
-"
-    )
-}
+use crate::traffic::{Load, NAMESPACE, VALUES, ready, settle};
 
 pub fn upgrade_rollback_and_deletion(rig: &Rig) {
     let authority = ready(rig);
@@ -95,6 +58,44 @@ pub fn outages_of_the_control_plane(rig: &Rig) {
     works(rig, "after-holder");
     rig.kubectl("rollout status -n weir-system deployment/weir --timeout=60s");
     load.end();
+}
+
+/// The container of the lease's holder is killed whenever it runs, so that the lease is not given
+/// back, until the other replica writes. What was in flight in a killed process is lost, and until
+/// the Service has forgotten the pod some new connections are refused: no balancer that works on
+/// connections can save them. So here clients send idempotent requests again when their connection
+/// breaks; an answer other than 200 is a failure still.
+pub fn sigkill_of_the_leases_holder(rig: &Rig) {
+    let authority = ready(rig);
+    until("a holder", || holder(rig).is_some());
+    let before = holder(rig).expect("a holder");
+    let more = "posts=false websocket=false again=true";
+    let load = Load::start(rig, "SIGKILL of the lease's holder", &authority, more);
+    let (mut killed, mut last, mut kills) = (String::new(), Instant::now(), 0);
+    until("another holder", || {
+        if let Some(id) = running(rig, &before).filter(|id| *id != killed) {
+            rig.shell(&format!("ctr task kill --signal SIGKILL {id}"));
+            (killed, last, kills) = (id, Instant::now(), kills + 1);
+        }
+        holder(rig).is_some_and(|now| now != before)
+    });
+    let taken = last.elapsed();
+    println!("killed {kills} times; another one took over after {:.1} s", taken.as_secs_f64());
+    assert!(taken < Duration::from_secs(20), "{taken:?}");
+    works(rig, "after-kill");
+    load.end();
+    // Another pod in its place, without the pause that a container gets that ended so often.
+    rig.kubectl(&format!("delete pod -n weir-system {before} --timeout=60s"));
+    rig.kubectl("rollout status -n weir-system deployment/weir --timeout=60s");
+}
+
+/// Returns the container of a pod where it runs.
+fn running(rig: &Rig, pod: &str) -> Option<String> {
+    let pod = json(&rig.kubectl(&format!("get pod -n weir-system {pod} -o json")));
+    let container = &pod["status"]["containerStatuses"][0];
+    let id =
+        container["containerID"].as_str().filter(|_| container["state"]["running"].is_object());
+    Some(id?.trim_start_matches("containerd://").to_owned())
 }
 
 /// Sees that changes reach traffic and status.

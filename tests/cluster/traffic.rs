@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::Child;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -66,7 +67,13 @@ pub struct Load {
 impl Load {
     pub fn start(rig: &Rig, name: &'static str, authority: &Authority, more: &str) -> Self {
         let ca = authority.file(rig).display().to_string();
-        let child = rig.load(&format!("address={HTTP} host={HOST} https={HTTPS} ca={ca} {more}"));
+        // The kernel remembers connections to pods that are gone, and leads the next one from the
+        // same port there. A client that is new has none.
+        static LOADS: AtomicU32 = AtomicU32::new(20);
+        let source = format!("10.99.0.{}", LOADS.fetch_add(1, Ordering::Relaxed));
+        rig.shell(&format!("ip address add {source}/32 dev eth0"));
+        let to = format!("address={HTTP} host={HOST} https={HTTPS} source={source} ca={ca}");
+        let child = rig.load(&format!("{to} {more}"));
         thread::sleep(STILL);
         let has_no_websocket = more.contains("websocket=false");
         Self { child, name, has_no_websocket, start: Instant::now() }
@@ -84,7 +91,7 @@ impl Load {
         let report: Report = serde_json::from_str(&said).expect("a report");
         println!(
             "{}: {:.0} s, {} requests ({:.0}/s), {} messages over {} WebSockets, {} failed; \
-             latency median {} ms, 99% {} ms, most {} ms; the change took {:.1} s",
+             {} sent again; latency median {} ms, 99% {} ms, most {} ms; the change took {:.1} s",
             self.name,
             report.seconds,
             report.requests,
@@ -92,6 +99,7 @@ impl Load {
             report.messages,
             report.websockets,
             report.failed,
+            report.again,
             report.latency[0],
             report.latency[1],
             report.latency[2],
@@ -114,7 +122,7 @@ pub struct Authority {
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -131,22 +139,35 @@ impl Authority {
 
     /// Returns a Secret with a new certificate for the host.
     pub fn secret(&self, namespace: &str, name: &str) -> String {
+        self.secret_for(namespace, name, HOST, 1)
+    }
+
+    /// Returns a Secret with a new certificate for any host, with a serial number. Beside it lies
+    /// the authority's, as cert-manager puts it there.
+    pub fn secret_for(&self, namespace: &str, name: &str, host: &str, serial: u64) -> String {
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new([HOST.to_owned()]).expect("a name");
+        let mut params = CertificateParams::new([host.to_owned()]).expect("a name");
+        params.serial_number = Some(serial.into());
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         let lines = |text: String| text.replace('\n', "\n    ");
         format!(
             "---
 apiVersion: v1
 kind: Secret
-metadata: {{ name: {name}, namespace: {namespace} }}
+metadata:
+  name: {name}
+  namespace: {namespace}
+  annotations: {{ cert-manager.io/certificate-name: {name}, cert-manager.io/revision: '{serial}' }}
 type: kubernetes.io/tls
 stringData:
+  ca.crt: |
+    {}
   tls.crt: |
     {}
   tls.key: |
     {}
 ",
+            lines(self.pem.clone()).trim_end(),
             lines(certificate.pem()).trim_end(),
             lines(key.serialize_pem()).trim_end(),
         )

@@ -1,8 +1,9 @@
 //! One request: over a connection of its own, or over a kept one.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -16,12 +17,30 @@ use rustls::pki_types::ServerName;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 
 use super::Options;
+use super::report::Recorder;
 
 type Sender = SendRequest<Full<Bytes>>;
+
+/// Pauses before a request is sent again; each is twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LAST_PAUSE: Duration = Duration::from_secs(4);
+
+/// Failed is why a request was not answered as it should be.
+enum Failed {
+    /// The connection did not come about, or broke.
+    Broken(String),
+    Answered(String),
+}
+
+impl From<String> for Failed {
+    fn from(what: String) -> Self {
+        Self::Broken(what)
+    }
+}
 
 /// Kind is what is sent, and how.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +48,8 @@ pub(super) struct Kind {
     is_post: bool,
     is_kept: bool,
     is_tls: bool,
+    /// Which of the hosts.
+    host: usize,
 }
 
 impl Kind {
@@ -39,6 +60,7 @@ impl Kind {
             is_post: options.posts && number % 20 >= 18,
             is_kept: step % 2 == 1,
             is_tls: options.tls.is_some() && (4..6).contains(&step),
+            host: (number / 20) as usize % options.hosts.len(),
         }
     }
 }
@@ -47,10 +69,11 @@ impl fmt::Display for Kind {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             out,
-            "{} {} {}",
+            "{} {} {} {}",
             if self.is_post { "post" } else { "get" },
             if self.is_kept { "kept" } else { "new" },
             if self.is_tls { "https" } else { "http" },
+            self.host,
         )
     }
 }
@@ -59,9 +82,12 @@ impl fmt::Display for Kind {
 #[derive(Debug)]
 pub(super) struct Client {
     address: SocketAddr,
-    host: String,
+    source: Option<IpAddr>,
+    again: bool,
+    hosts: Vec<String>,
     tls: Option<(SocketAddr, Arc<ClientConfig>)>,
-    kept: [Mutex<Vec<Sender>>; 2],
+    /// By host, in the clear and over TLS.
+    kept: Vec<[Mutex<Vec<Sender>>; 2]>,
 }
 
 impl Client {
@@ -76,20 +102,43 @@ impl Client {
             config.resumption = rustls::client::Resumption::disabled();
             (*address, Arc::new(config))
         });
-        let kept = [Mutex::default(), Mutex::default()];
-        Self { address: options.address, host: options.host.clone(), tls, kept }
+        Self {
+            address: options.address,
+            source: options.source,
+            again: options.again,
+            kept: options.hosts.iter().map(|_| Default::default()).collect(),
+            hosts: options.hosts.clone(),
+            tls,
+        }
     }
 
-    /// Sends a request and reads the whole answer; it must be 200.
-    pub(super) async fn send(&self, kind: Kind) -> Result<(), String> {
-        let kept = &self.kept[usize::from(kind.is_tls)];
+    /// Sends a request and reads the whole answer; it must be 200. Where that was asked for, one
+    /// that may be sent twice and whose connection breaks is sent again after a moment.
+    pub(super) async fn send(&self, kind: Kind, recorder: &Recorder) -> Result<(), String> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.send_once(kind).await {
+                Err(Failed::Broken(_)) if self.again && !kind.is_post && pause < LAST_PAUSE => {
+                    recorder.again();
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                Err(Failed::Broken(what) | Failed::Answered(what)) => return Err(what),
+                Ok(()) => return Ok(()),
+            }
+        }
+    }
+
+    async fn send_once(&self, kind: Kind) -> Result<(), Failed> {
+        let host = &self.hosts[kind.host];
+        let kept = &self.kept[kind.host][usize::from(kind.is_tls)];
         let idle = if kind.is_kept { take(kept) } else { None };
         let mut sender = match idle {
             Some(sender) => sender,
-            None => self.open(kind.is_tls).await?,
+            None => self.open(host, kind.is_tls).await?,
         };
         let method = if kind.is_post { Method::POST } else { Method::GET };
-        let mut request = Request::builder().method(method).uri("/").header(HOST, &self.host);
+        let mut request = Request::builder().method(method).uri("/").header(HOST, host);
         if !kind.is_kept {
             request = request.header(CONNECTION, "close");
         }
@@ -101,7 +150,7 @@ impl Client {
         let reason = response.headers().get("x-weir-reason").cloned();
         response.into_body().collect().await.map_err(|e| format!("body: {}", deep(&e)))?;
         if status != 200 {
-            return Err(format!("{status} {reason:?}"));
+            return Err(Failed::Answered(format!("{status} {reason:?}")));
         }
         if kind.is_kept && !closes {
             kept.lock().push(sender);
@@ -109,15 +158,15 @@ impl Client {
         Ok(())
     }
 
-    async fn open(&self, is_tls: bool) -> Result<Sender, String> {
+    async fn open(&self, host: &str, is_tls: bool) -> Result<Sender, String> {
         if let Some((address, config)) = self.tls.as_ref().filter(|_| is_tls) {
-            let stream = connect(*address).await?;
-            let name = ServerName::try_from(self.host.clone()).map_err(|e| e.to_string())?;
+            let stream = connect(*address, self.source).await?;
+            let name = ServerName::try_from(host.to_owned()).map_err(|e| e.to_string())?;
             let connector = TlsConnector::from(Arc::clone(config));
             let stream = connector.connect(name, stream).await;
             return shake(stream.map_err(|error| format!("TLS: {error}"))?).await;
         }
-        shake(connect(self.address).await?).await
+        shake(connect(self.address, self.source).await?).await
     }
 }
 
@@ -144,8 +193,16 @@ fn deep(error: &dyn std::error::Error) -> String {
     }
 }
 
-async fn connect(address: SocketAddr) -> Result<TcpStream, String> {
-    let stream = TcpStream::connect(address).await.map_err(|error| format!("connect: {error}"))?;
+/// Connects from an address, if one is given.
+pub(super) async fn connect(
+    address: SocketAddr,
+    source: Option<IpAddr>,
+) -> Result<TcpStream, String> {
+    let socket = TcpSocket::new_v4().map_err(|error| error.to_string())?;
+    if let Some(source) = source {
+        socket.bind((source, 0).into()).map_err(|error| format!("bind: {error}"))?;
+    }
+    let stream = socket.connect(address).await.map_err(|error| format!("connect: {error}"))?;
     stream.set_nodelay(true).map_err(|error| error.to_string())?;
     Ok(stream)
 }
@@ -166,7 +223,7 @@ pub(super) async fn get(
     host: &str,
     path: &str,
 ) -> Result<(u16, String), String> {
-    let mut sender = shake(connect(address).await?).await?;
+    let mut sender = shake(connect(address, None).await?).await?;
     let request = Request::builder().uri(path).header(HOST, host).body(Full::new(Bytes::new()));
     let request = request.map_err(|error| error.to_string())?;
     let response = sender.send_request(request).await.map_err(|error| deep(&error))?;

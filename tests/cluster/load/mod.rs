@@ -3,14 +3,15 @@
 //! A request starts when its time has come, whether earlier ones were answered or not; half of
 //! them open a connection of their own, the others use kept ones. Once per second a message goes
 //! through a WebSocket connection that is kept as long as the other side keeps it. A connection
-//! that the other side has closed in good order is opened again; all else is a failure.
+//! that the other side has closed in good order is opened again; all else is a failure, unless it
+//! was asked for (`again=true`) to send again what may be sent twice.
 
 mod http;
 mod report;
 mod websocket;
 
 use std::io::Read as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -30,7 +31,12 @@ const SLOWEST: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 struct Options {
     address: SocketAddr,
-    host: String,
+    /// What is asked for, in turn; the WebSocket is to the first.
+    hosts: Vec<String>,
+    /// Where connections come from, so that no load meets what another one left behind.
+    source: Option<IpAddr>,
+    /// Whether a request that may be sent twice is tried again when its connection breaks.
+    again: bool,
     /// Requests per second.
     rate: u32,
     /// Whether one of ten requests is a POST with a body, which must not be sent twice.
@@ -44,7 +50,9 @@ impl Options {
     fn parse(arguments: impl Iterator<Item = String>) -> Self {
         let mut options = Self {
             address: ([127, 0, 0, 1], 8080).into(),
-            host: String::new(),
+            hosts: vec![String::new()],
+            source: None,
+            again: false,
             rate: 500,
             posts: true,
             websocket: true,
@@ -55,7 +63,9 @@ impl Options {
             let (key, value) = argument.split_once('=').expect("write key=value");
             match key {
                 "address" => options.address = value.parse().expect("address=IP:PORT"),
-                "host" => value.clone_into(&mut options.host),
+                "host" => options.hosts = value.split(',').map(ToOwned::to_owned).collect(),
+                "source" => options.source = Some(value.parse().expect("source=IP")),
+                "again" => options.again = value.parse().expect("again=true or false"),
                 "rate" => options.rate = value.parse().expect("rate=NUMBER"),
                 "posts" => options.posts = value.parse().expect("posts=true or false"),
                 "websocket" => options.websocket = value.parse().expect("websocket=true or false"),
@@ -110,9 +120,12 @@ async fn run(options: Options, is_over: Arc<AtomicBool>) -> Report {
     let client = Arc::new(http::Client::new(&options));
     let mut tasks = JoinSet::new();
     if options.websocket {
-        let (address, host) = (options.address, options.host.clone());
+        let (address, host) = (options.address, options.hosts[0].clone());
+        let source = options.source;
         let (recorder, is_over) = (Arc::clone(&recorder), Arc::clone(&is_over));
-        tasks.spawn(async move { websocket::run(address, &host, &recorder, &is_over).await });
+        tasks.spawn(
+            async move { websocket::run(address, source, &host, &recorder, &is_over).await },
+        );
     }
     let mut ticks = interval(Duration::from_secs(1) / options.rate);
     // Late starts are made up for: the rate is what was asked for.
@@ -124,7 +137,7 @@ async fn run(options: Options, is_over: Arc<AtomicBool>) -> Report {
         number += 1;
         let (client, recorder) = (Arc::clone(&client), Arc::clone(&recorder));
         tasks.spawn(async move {
-            let result = tokio::time::timeout(SLOWEST, client.send(kind)).await;
+            let result = tokio::time::timeout(SLOWEST, client.send(kind, &recorder)).await;
             let result = result.unwrap_or_else(|_| Err("timeout".to_owned()));
             recorder.request(kind, due, result);
         });

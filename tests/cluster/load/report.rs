@@ -29,6 +29,8 @@ pub struct Report {
     pub seconds: f64,
     /// Requests that were sent.
     pub requests: u64,
+    /// Times that one was sent again.
+    pub again: u64,
     /// Messages sent through the WebSocket connection.
     pub messages: u64,
     /// WebSocket connections that were opened; one, unless the other side closed.
@@ -72,6 +74,10 @@ impl Recorder {
         if let Err(what) = result {
             fail(&mut inner.report, due - self.start, kind.to_string(), what);
         }
+    }
+
+    pub(super) fn again(&self) {
+        self.inner.lock().report.again += 1;
     }
 
     pub(super) fn websocket_opened(&self) {

@@ -1,6 +1,6 @@
 //! A message per second through one WebSocket connection.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -11,12 +11,14 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::SLOWEST;
+use super::http::connect;
 use super::report::Recorder;
 
 type Socket = WebSocketStream<TcpStream>;
 
 pub(super) async fn run(
     address: SocketAddr,
+    source: Option<IpAddr>,
     host: &str,
     recorder: &Recorder,
     is_over: &AtomicBool,
@@ -26,7 +28,7 @@ pub(super) async fn run(
     let mut kept: Option<Socket> = None;
     while !is_over.load(Ordering::Relaxed) {
         ticks.tick().await;
-        let result = timeout(SLOWEST, say(&mut kept, address, host, recorder)).await;
+        let result = timeout(SLOWEST, say(&mut kept, (address, source), host, recorder)).await;
         recorder.message(result.unwrap_or_else(|_| Err("timeout".to_owned())));
     }
     if let Some(mut socket) = kept {
@@ -38,7 +40,7 @@ pub(super) async fn run(
 /// order is opened again, also where its close frame crosses the message.
 async fn say(
     kept: &mut Option<Socket>,
-    address: SocketAddr,
+    address: (SocketAddr, Option<IpAddr>),
     host: &str,
     recorder: &Recorder,
 ) -> Result<(), String> {
@@ -64,8 +66,12 @@ async fn say(
     }
 }
 
-async fn open(address: SocketAddr, host: &str, recorder: &Recorder) -> Result<Socket, String> {
-    let stream = TcpStream::connect(address).await.map_err(|error| format!("connect: {error}"))?;
+async fn open(
+    (address, source): (SocketAddr, Option<IpAddr>),
+    host: &str,
+    recorder: &Recorder,
+) -> Result<Socket, String> {
+    let stream = connect(address, source).await?;
     let opened = client_async(format!("ws://{host}/ws"), stream).await;
     let (socket, _) = opened.map_err(|error| format!("handshake: {error}"))?;
     recorder.websocket_opened();
