@@ -81,6 +81,7 @@ pub(super) fn start(
     let outlets = Outlets {
         pools: update_sender,
         ingresses: ingress_sender,
+        notes: note_sender.clone(),
         secrets: secret_sender,
         names: name_sender,
     };

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::api::{Change, Kind, Object, Objects};
+use crate::api::{
+    Change, ConditionReason, EventKind, EventNote, Kind, Object, ObjectRef, Objects,
+};
 use crate::translate::certificate_error;
 
 /// Notes what a Secret held before a change that breaks it, and forgets it with the change that
-/// mends or deletes it. Call it before the change is applied.
-pub(super) fn keep(objects: &mut Objects, change: &Change) {
+/// mends or deletes it; returns what is to be said of the Secret. Call it before the change is
+/// applied.
+pub(super) fn keep(objects: &mut Objects, change: &Change) -> Option<EventNote> {
     if change.kind != Kind::Secret {
-        return;
+        return None;
     }
     let key = &change.key;
     let why = match &change.object {
@@ -22,11 +25,14 @@ pub(super) fn keep(objects: &mut Objects, change: &Change) {
         if was_kept && change.object.is_some() {
             tracing::info!("Secret {key} holds a certificate again: it is used");
         }
-        return;
+        return None;
     };
     let good = objects.secrets.get(key).filter(|old| certificate_error(old).is_none());
-    if let Some(good) = good.map(Arc::clone) {
-        tracing::warn!("Secret {key}: {why}; its last good certificate stays in use");
-        objects.last_good_secrets.insert(key.clone(), good);
-    }
+    let good = good.map(Arc::clone)?;
+    objects.last_good_secrets.insert(key.clone(), good);
+    Some(EventNote {
+        object: ObjectRef::new(Kind::Secret, key.clone()),
+        kind: EventKind::Problem(ConditionReason::InvalidCertificateRef),
+        message: format!("{why}; its last good certificate stays in use"),
+    })
 }

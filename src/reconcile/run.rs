@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::{Gather, health, last_good};
-use crate::api::{Change, IngressUpdate, Kind, ObjectKey, Objects, StatusUpdate};
+use crate::api::{Change, EventNote, IngressUpdate, Kind, ObjectKey, Objects, StatusUpdate};
 use crate::metrics::{CertificateExpiry, Metrics, ReconcileResult};
 use crate::model::Changed;
 use crate::source::Batch;
@@ -29,6 +29,7 @@ pub struct Reconciler {
     metrics: Arc<Metrics>,
     is_synced: bool,
     waiting: Vec<Change>,
+    notes: Vec<EventNote>,
     told: BTreeMap<ObjectKey, StatusUpdate>,
     told_ingresses: BTreeMap<ObjectKey, IngressUpdate>,
 }
@@ -40,6 +41,8 @@ pub struct News {
     pub pools: Vec<StatusUpdate>,
     /// Of Ingresses: those of ours, and those that were.
     pub ingresses: Vec<IngressUpdate>,
+    /// What happened to Secrets.
+    pub notes: Vec<EventNote>,
 }
 
 /// Outlets are where a running reconciler tells what it finds.
@@ -49,6 +52,8 @@ pub struct Outlets {
     pub pools: mpsc::Sender<StatusUpdate>,
     /// What is to be said of Ingresses.
     pub ingresses: mpsc::Sender<IngressUpdate>,
+    /// What happened to Secrets. What nobody takes in time is dropped.
+    pub notes: mpsc::Sender<EventNote>,
     /// Which Secrets are needed.
     pub secrets: watch::Sender<BTreeSet<ObjectKey>>,
     /// Which names are to be resolved.
@@ -71,6 +76,7 @@ impl Reconciler {
             metrics,
             is_synced: false,
             waiting: Vec::new(),
+            notes: Vec::new(),
             told: BTreeMap::new(),
             told_ingresses: BTreeMap::new(),
         }
@@ -84,7 +90,7 @@ impl Reconciler {
     /// Takes a batch in; returns whether something waits to be published.
     pub fn take(&mut self, batch: Batch) -> bool {
         for change in batch.changes {
-            last_good::keep(&mut self.objects, &change);
+            self.notes.extend(last_good::keep(&mut self.objects, &change));
             if self.objects.apply(change.clone()) {
                 self.waiting.push(change);
             }
@@ -126,6 +132,7 @@ impl Reconciler {
         News {
             pools: self.updates(step.judged, &deleted(Kind::BackendPool)),
             ingresses: self.ingress_updates(step.judged_ingresses, &deleted(Kind::Ingress)),
+            notes: std::mem::take(&mut self.notes),
         }
     }
 
@@ -293,6 +300,9 @@ impl Outlets {
         }
         for update in news.ingresses {
             self.ingresses.send(update).await.ok()?;
+        }
+        for note in news.notes {
+            let _ = self.notes.try_send(note);
         }
         Some(())
     }

@@ -118,9 +118,12 @@ fn a_broken_secret_keeps_its_last_good_certificate_and_says_so() {
     assert_eq!(served(&table), [first.cert.pem()]);
 
     let mismatch = secret(&first.cert.pem(), &second.signing_key.serialize_pem());
-    for broken in [secret("", &first.signing_key.serialize_pem()), mismatch] {
+    let empty = secret("", &first.signing_key.serialize_pem());
+    for (broken, is_first) in [(empty, true), (mismatch, false)] {
         reconciler.take(batch(&[broken], true));
-        let said = format!("{:?}", reconciler.publish().pools);
+        let news = reconciler.publish();
+        assert_eq!(news.notes.len(), usize::from(is_first), "one Event of the Secret");
+        let said = format!("{:?}", news.pools);
         assert_eq!(served(&table), [first.cert.pem()], "the last good one");
         assert!(said.contains("InvalidCertificateRef"), "{said}");
         assert!(said.contains("its last good certificate stays in use"), "{said}");

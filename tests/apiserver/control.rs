@@ -58,6 +58,7 @@ impl Control {
         let (to_reconcile, batches) = mpsc::channel(16);
         let (updates, updated) = mpsc::channel(16);
         let (ingresses, ingresses_updated) = mpsc::channel(16);
+        let (notes, _) = mpsc::channel(1);
         let (secrets, wanted) = watch::channel(BTreeSet::new());
         let (names, _) = watch::channel(BTreeSet::new());
         let (state, state_seen) = watch::channel(State::default());
@@ -67,7 +68,7 @@ impl Control {
             pools,
             Arc::clone(&metrics),
         );
-        let outlets = Outlets { pools: updates, ingresses, secrets, names };
+        let outlets = Outlets { pools: updates, ingresses, notes, secrets, names };
         let tasks = vec![
             tokio::spawn(kubernetes::run(client, options, from_source, wanted, state, metrics)),
             tokio::spawn(tap(tapped, to_reconcile, Arc::clone(&told))),

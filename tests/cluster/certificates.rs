@@ -4,7 +4,7 @@ use crate::install::backends;
 use crate::rig::{HTTP, HTTPS, Rig, until};
 use crate::traffic::{Load, NAMESPACE, ready};
 
-const HOST: &str = "web.example.com";
+const HOST: &str = "late.example.com";
 const TOKEN: &str = "/.well-known/acme-challenge/LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0";
 
 /// Returns the Ingress of an application, as its owner writes it before there is a certificate.
@@ -14,12 +14,12 @@ fn application() -> String {
 apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata:
-  name: web
+  name: late
   namespace: {NAMESPACE}
   annotations: {{ cert-manager.io/cluster-issuer: letsencrypt }}
 spec:
   ingressClassName: weir
-  tls: [{{ hosts: [{HOST}], secretName: web-tls }}]
+  tls: [{{ hosts: [{HOST}], secretName: late-tls }}]
   rules:
     - host: {HOST}
       http:
@@ -97,9 +97,9 @@ pub fn by_the_ways_of_cert_manager(rig: &Rig) {
 
     // The temporary certificate, which another authority signed, and the real one in its place.
     let temporary = crate::traffic::Authority::new();
-    rig.apply(&temporary.secret_for(NAMESPACE, "web-tls", HOST, 100));
+    rig.apply(&temporary.secret_for(NAMESPACE, "late-tls", HOST, 100));
     until("the temporary certificate", || serial(rig) == Some(100));
-    rig.apply(&authority.secret_for(NAMESPACE, "web-tls", HOST, 101));
+    rig.apply(&authority.secret_for(NAMESPACE, "late-tls", HOST, 101));
     until("the real certificate", || serial(rig) == Some(101));
 
     let more = format!("host={HOST},shop.example.com websocket=false");
@@ -108,22 +108,28 @@ pub fn by_the_ways_of_cert_manager(rig: &Rig) {
         if number == 107 {
             broken(rig);
         }
-        rig.apply(&authority.secret_for(NAMESPACE, "web-tls", HOST, number));
+        rig.apply(&authority.secret_for(NAMESPACE, "late-tls", HOST, number));
         until("the renewed certificate", || serial(rig) == Some(number));
     }
     load.end();
-    rig.kubectl(&format!("delete -n {NAMESPACE} ingress/web secret/web-tls"));
+    rig.kubectl(&format!("delete -n {NAMESPACE} ingress/late secret/late-tls"));
     rig.kubectl(&format!("delete -n {NAMESPACE} deployment/solver service/solver"));
 }
 
 /// An update that leaves the Secret without a certificate: the one before is served on.
 fn broken(rig: &Rig) {
-    rig.kubectl(&format!(r#"patch -n {NAMESPACE} secret web-tls -p {{"data":{{"tls.crt":""}}}}"#));
+    rig.kubectl(&format!(r#"patch -n {NAMESPACE} secret late-tls -p {{"data":{{"tls.crt":""}}}}"#));
     until("an Event", || {
         let events = rig.kubectl(&format!(
-            "get events -n {NAMESPACE} --field-selector reason=InvalidCertificateRef,involvedObject.name=web -o yaml"
+            "get events -n {NAMESPACE} --field-selector reason=InvalidCertificateRef,involvedObject.name=late -o yaml"
         ));
         events.contains("its last good certificate stays in use")
+    });
+    let of_secret = format!(
+        "get events -n {NAMESPACE} --field-selector involvedObject.kind=Secret,involvedObject.name=late-tls -o yaml"
+    );
+    until("an Event of the Secret", || {
+        rig.kubectl(&of_secret).contains("its last good certificate stays in use")
     });
     assert_eq!(serial(rig), Some(106), "the last good one");
     let address = "get pods -n weir-system -l app.kubernetes.io/name=weir -o jsonpath={.items[*].status.podIP}";
