@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::api::{
-    Change, ConditionReason, EventKind, EventNote, Kind, Object, ObjectRef, Objects,
-};
+use crate::api::{Change, ConditionReason, EventKind, EventNote, Kind, Object, ObjectRef, Objects};
 use crate::translate::certificate_error;
 
 /// Notes what a Secret held before a change that breaks it, and forgets it with the change that

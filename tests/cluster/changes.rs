@@ -132,7 +132,7 @@ spec: {{ controller: example.com/other }}
 
 /// Returns the Ingress for what no other one is for.
 fn for_the_rest(number: usize) -> String {
-    let port = if number / 10 % 2 == 0 { "name: http" } else { "number: 80" };
+    let port = if (number / 10).is_multiple_of(2) { "name: http" } else { "number: 80" };
     let backend =
         format!("  defaultBackend: {{ service: {{ name: shop, port: {{ {port} }} }} }}\n");
     ingress("rest", "weir", &backend)

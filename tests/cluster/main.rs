@@ -19,6 +19,7 @@ mod load;
 mod operations;
 mod rig;
 mod rights;
+mod sbom;
 mod traffic;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -41,6 +42,7 @@ const TESTS: &[(&str, Test)] = &[
     ("operations::sigkill_of_the_leases_holder", operations::sigkill_of_the_leases_holder),
     ("certificates::by_the_ways_of_cert_manager", certificates::by_the_ways_of_cert_manager),
     ("rights::of_the_service_account", rights::of_the_service_account),
+    ("sbom::is_that_of_the_lock_file", sbom::is_that_of_the_lock_file),
     ("operations::invalid_objects", operations::invalid_objects),
     ("install::by_the_steps_of_kind_up", install::by_the_steps_of_kind_up),
 ];

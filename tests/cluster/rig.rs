@@ -70,7 +70,7 @@ pub fn helm_folder() -> Option<PathBuf> {
 }
 
 /// Runs a program to its end, and returns its standard output.
-fn run(command: &mut Command) -> Result<String, String> {
+pub fn run(command: &mut Command) -> Result<String, String> {
     let out = command
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::null())
