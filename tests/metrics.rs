@@ -63,6 +63,7 @@ fn count_all(metrics: &Arc<Metrics>, name: &str) -> Held {
     listener.request(0, Protocol::Http1);
     listener.refused(0, Reason::NoRoute);
     listener.protocol_error(0);
+    listener.connection_refused(0);
     count_control(metrics);
     (route, pool, endpoint)
 }

@@ -57,6 +57,9 @@ pub(super) fn spawn(
         tls: Some(Arc::clone(tls)),
         ..proxy::Options::default()
     };
+    if args.max_connections_per_client > 0 {
+        options.max_connections_per_client = Some(args.max_connections_per_client as usize);
+    }
     if args.max_connections > 0 {
         options.max_connections = args.max_connections as usize;
     }

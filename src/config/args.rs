@@ -125,6 +125,12 @@ pub struct RunArgs {
     #[arg(long, env = "WEIR_MAX_CONNECTIONS", value_name = "N", default_value_t = 0)]
     pub max_connections: u32,
 
+    /// Most connections at once of one client address, of IPv6 of its /64; those above are closed.
+    /// With --proxy-protocol it is the announced address. 0 is no limit: behind a proxy that hides its
+    /// clients all of them are one
+    #[arg(long, env = "WEIR_MAX_CONNECTIONS_PER_CLIENT", value_name = "N", default_value_t = 0)]
+    pub max_connections_per_client: u32,
+
     /// Watch only this namespace
     #[arg(long, env = "WEIR_WATCH_NAMESPACE", value_name = "NAMESPACE")]
     pub watch_namespace: Option<String>,

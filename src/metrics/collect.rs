@@ -88,6 +88,7 @@ fn listeners(metrics: &Metrics, families: &mut Vec<MetricFamily>) {
     let mut accepted = Samples::new(&names::CONNECTIONS);
     let mut open = Samples::new(&names::ACTIVE_CONNECTIONS);
     let mut accept_errors = Samples::new(&names::ACCEPT_ERRORS);
+    let mut refused_connections = Samples::new(&names::REFUSED_CONNECTIONS);
     let mut protocols = Samples::new(&names::PROTOCOL_REQUESTS);
     let mut refused = Samples::new(&names::REFUSED);
     let mut protocol_errors = Samples::new(&names::PROTOCOL_ERRORS);
@@ -99,6 +100,7 @@ fn listeners(metrics: &Metrics, families: &mut Vec<MetricFamily>) {
         open.count(&[name], totals.open);
         accept_errors.counted(&[name], stats.accept_errors());
         protocol_errors.counted(&[name], stats.protocol_errors());
+        refused_connections.counted(&[name], stats.refused_connections());
         for protocol in Protocol::ALL {
             protocols.counted(&[name, protocol.as_str()], stats.requests(*protocol));
         }
@@ -110,8 +112,17 @@ fn listeners(metrics: &Metrics, families: &mut Vec<MetricFamily>) {
         }
     }
     families.extend(
-        [accepted, open, accept_errors, protocols, refused, protocol_errors, handshakes]
-            .map(Samples::finish),
+        [
+            accepted,
+            open,
+            accept_errors,
+            refused_connections,
+            protocols,
+            refused,
+            protocol_errors,
+            handshakes,
+        ]
+        .map(Samples::finish),
     );
 }
 

@@ -20,6 +20,7 @@ struct Shard {
     protocols: Counters<{ Protocol::ALL.len() }>,
     refused: Counters<{ Reason::ALL.len() }>,
     protocol_errors: Counter,
+    refused_connections: Counter,
 }
 
 /// ListenerTotals is what a listener counted since the start.
@@ -87,6 +88,12 @@ impl ListenerStats {
         self.shards.of(worker).protocol_errors.add(1);
     }
 
+    /// Counts a connection that was closed because its client had as many as it may.
+    #[inline]
+    pub fn connection_refused(&self, worker: usize) {
+        self.shards.of(worker).refused_connections.add(1);
+    }
+
     /// Returns what was counted so far.
     pub fn totals(&self) -> ListenerTotals {
         ListenerTotals {
@@ -110,6 +117,10 @@ impl ListenerStats {
 
     pub(super) fn refusals(&self, reason: Reason) -> u64 {
         self.shards.sum(|shard| shard.refused.value(reason.index()))
+    }
+
+    pub(super) fn refused_connections(&self) -> u64 {
+        self.shards.sum(|shard| shard.refused_connections.value())
     }
 
     pub(super) fn protocol_errors(&self) -> u64 {

@@ -23,6 +23,7 @@ use super::body::AnswerBody;
 use super::client_body::ClientBody;
 use super::http1::Stream;
 use super::options::Http1Codec;
+use super::per_client::Place;
 use super::proxy_protocol;
 use super::service::respond;
 use super::socket::{Ahead, Socket};
@@ -48,6 +49,8 @@ pub(super) struct Client {
     pub(super) is_tls: bool,
     pub(super) watch: Arc<Watch>,
     live: Live,
+    /// Where connections of each client are bounded.
+    place: Option<Place>,
 }
 
 impl Client {
@@ -60,6 +63,7 @@ impl Client {
     ) -> Self {
         Self {
             live: worker.count_in(),
+            place: None,
             worker: Rc::clone(worker),
             stats: Arc::clone(stats),
             peer,
@@ -157,6 +161,14 @@ async fn begin(mut stream: TcpStream, client: &mut Client) -> Option<Spoken> {
                 return None;
             }
         }
+    }
+    if let Some(most) = client.worker.options().max_connections_per_client {
+        let place = client.worker.shared.per_client.admit(client.peer.ip(), most);
+        if place.is_none() {
+            client.stats.connection_refused(client.worker.index);
+            return None;
+        }
+        client.place = place;
     }
     let tls = client.worker.options().tls.clone().filter(|_| client.is_tls);
     let Some(tls) = tls else {

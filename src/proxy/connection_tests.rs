@@ -77,7 +77,9 @@ async fn a_panic_costs_one_connection_or_stream_and_is_counted() {
     let (_phase, phase) = watch::channel(Phase::Serving);
     let (table, wanted) = (TableHandle::default(), Box::new([Notify::new()]));
     let counted = Arc::clone(&metrics);
-    let worker = Worker::new(0, Arc::new(Shared { options, table, metrics, phase, wanted }));
+    let per_client = Arc::default();
+    let shared = Shared { options, table, metrics, phase, wanted, per_client };
+    let worker = Worker::new(0, Arc::new(shared));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stats = counted.listener("http");

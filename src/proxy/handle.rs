@@ -44,7 +44,9 @@ pub fn spawn(
     let (alive, ended) = mpsc::channel(1);
     let handle = Handle { http: bound(&http), https: bound(&https), phase, ended };
     let wanted = std::iter::repeat_with(Notify::new).take(workers).collect();
-    let shared = Arc::new(Shared { options, table, metrics, phase: phases, wanted });
+    let per_client = Arc::default();
+    let shared = Shared { options, table, metrics, phase: phases, wanted, per_client };
+    let shared = Arc::new(shared);
     let (mut http, mut https) = (http.into_iter(), https.into_iter());
     for index in 0..workers {
         let sockets = (http.next(), https.next());

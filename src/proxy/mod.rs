@@ -27,6 +27,7 @@ mod headers;
 mod http1;
 mod listener;
 mod options;
+mod per_client;
 mod proxy_protocol;
 mod record;
 mod retry;

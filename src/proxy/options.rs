@@ -33,6 +33,9 @@ pub struct Options {
     pub geoip: Option<Arc<GeoIp>>,
     /// Connections of clients at once, over all workers. Default is 65,536.
     pub max_connections: usize,
+    /// Connections at once of one client, over all workers; of version 6, of its network of 64 bits.
+    /// Default is no limit.
+    pub max_connections_per_client: Option<usize>,
     /// Bounds towards each client.
     pub limits: ClientLimits,
     /// Who reads HTTP/1.1 from clients. Default is our own codec.
@@ -63,6 +66,7 @@ impl Default for Options {
             access_log: None,
             geoip: None,
             max_connections: 65_536,
+            max_connections_per_client: None,
             limits: ClientLimits::default(),
             http1: Http1Codec::default(),
         }

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, watch};
 
 use super::access_log::Entry;
 use super::options::Options;
+use super::per_client::PerClient;
 use super::wheel;
 use crate::metrics::Metrics;
 use crate::table::{LocalTable, TableHandle};
@@ -25,6 +26,8 @@ pub(super) struct Shared {
     pub(super) phase: watch::Receiver<Phase>,
     /// One for each worker: another one wants a connection that this one may hold idle.
     pub(super) wanted: Box<[Notify]>,
+    /// Connections by client.
+    pub(super) per_client: Arc<PerClient>,
 }
 
 /// Phase says how far the end is.

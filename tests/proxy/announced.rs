@@ -265,3 +265,34 @@ async fn the_announced_client_decides_what_is_near() {
         }
     }
 }
+
+/// Neither a worker nor a proxy in between makes a client another.
+#[tokio::test]
+async fn a_client_has_as_many_connections_as_it_may() {
+    let endpoint = echo().await;
+    let options = Options { max_connections_per_client: Some(2), workers: 2, ..trusting() };
+    let rig = Rig::with(pool(&[endpoint.address]), route(), options);
+    let open = |client: &'static str| {
+        let rig = &rig;
+        async move {
+            let mut connection = rig.client().await;
+            let header = v2_from(client.parse().unwrap());
+            connection.send([&header, GET.as_bytes()].concat()).await;
+            connection.answer(false).await.map(|_| connection)
+        }
+    };
+    let first = open("198.51.100.1").await;
+    let second = open("198.51.100.1").await;
+    assert!(first.is_some() && second.is_some());
+    for _ in 0..8 {
+        assert!(open("198.51.100.1").await.is_none(), "a third one");
+    }
+    assert!(open("198.51.100.2").await.is_some(), "another client");
+    let name = "weir_downstream_refused_connections_total{listener=\"http\"} 8";
+    assert!(rig.metrics.encode().lines().any(|line| line == name), "{}", rig.metrics.encode());
+    drop(first);
+    let mut again = None;
+    while again.is_none() {
+        again = open("198.51.100.1").await;
+    }
+}
