@@ -1,16 +1,17 @@
 //! Takes new connections.
 
 use std::io;
-use std::net::TcpListener as StdListener;
+use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::connection::{Client, Respond, serve};
+use super::listener::BACKLOG;
 use super::wheel;
-use super::worker::Worker;
+use super::worker::{Phase, Worker};
 use crate::metrics::ListenerStats;
 
 /// Pause after an `accept` that failed for want of something.
@@ -35,26 +36,54 @@ impl Listener {
     }
 }
 
-/// Accepts for ever. Neither spins nor ends when descriptors run out, and stops at the bound of
-/// connections.
+/// Accepts until draining begins, and then what waits already: a client whose connection the kernel
+/// has opened would be reset. Neither spins nor ends when descriptors run out, and stops at the
+/// bound of connections.
 pub(super) async fn accept(listener: Listener) {
-    let worker = &listener.worker;
+    let worker = Rc::clone(&listener.worker);
     let options = worker.options();
     let most = options.max_connections.div_ceil(options.workers.max(1)).max(1);
+    let mut phase = worker.shared.phase.clone();
+    let is_over = |phase: &Phase| matches!(phase, Phase::Draining | Phase::Stopped);
     loop {
-        worker.wait_below(most).await;
-        match listener.socket.accept().await {
-            Ok((stream, peer)) => {
-                listener.stats.connection_accepted(worker.index);
-                let client =
-                    Client::new(worker, &listener.stats, peer, listener.port, listener.is_tls);
-                tokio::task::spawn_local(serve(stream, client, Respond));
-            }
+        let accepted = async {
+            worker.wait_below(most).await;
+            listener.socket.accept().await
+        };
+        let accepted = tokio::select! {
+            biased;
+            _ = phase.wait_for(is_over) => break,
+            accepted = accepted => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => listener.serve(stream, peer),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 listener.stats.accept_failed(worker.index);
                 tracing::warn!(worker = worker.index, %error, "cannot accept connections");
                 wheel::sleep(PAUSE).await;
+            }
+        }
+    }
+    listener.accept_rest();
+}
+
+impl Listener {
+    fn serve(&self, stream: TcpStream, peer: SocketAddr) {
+        self.stats.connection_accepted(self.worker.index);
+        let client = Client::new(&self.worker, &self.stats, peer, self.port, self.is_tls);
+        tokio::task::spawn_local(serve(stream, client, Respond));
+    }
+
+    /// Takes what waits now. No call of the reactor, which would stop after some.
+    fn accept_rest(&self) {
+        let rest = socket2::SockRef::from(&self.socket);
+        for _ in 0..BACKLOG {
+            let Ok((stream, peer)) = rest.accept() else { return };
+            let stream = StdStream::from(stream);
+            let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+            if let (Ok(stream), Some(peer)) = (stream, peer.as_socket()) {
+                self.serve(stream, peer);
             }
         }
     }

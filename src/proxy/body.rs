@@ -61,11 +61,6 @@ impl AnswerBody {
         Self { source: Source::Text(Bytes::new()), record: None }
     }
 
-    /// Whether it is a text of our own.
-    pub(super) fn is_text(&self) -> bool {
-        matches!(self.source, Source::Text(_))
-    }
-
     pub(super) fn endpoint(body: http1::Body<ClientBody>, guards: Guards, record: Record) -> Self {
         Self { source: Source::Endpoint(body, guards), record: Some(record) }
     }

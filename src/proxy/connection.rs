@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -33,6 +33,9 @@ use super::wheel::{HyperTimer, Timer};
 use super::worker::{Live, Worker};
 use crate::metrics::{HandshakeResult, ListenerStats};
 use crate::upstream::{clock, http1};
+
+/// How long the first bytes of a connection may be on their way.
+const NEW: Duration = Duration::from_secs(1);
 
 /// What an HTTP/2 connection begins with. Source: RFC 9113 §3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -79,6 +82,21 @@ impl Client {
     /// Wakes this task when draining begins.
     pub(super) fn listen(&self, waker: &Waker) {
         self.live.listen(waker);
+    }
+
+    /// Ready when the process is draining and this connection, which has not asked anything yet, is
+    /// not new any more.
+    pub(super) fn poll_left(&self, context: &Context<'_>, timer: &mut Option<Timer>) -> Poll<()> {
+        if !self.worker.is_draining.get() {
+            return Poll::Pending;
+        }
+        let until = self.watch.idle_since().plus(NEW);
+        if until <= clock::now() {
+            return Poll::Ready(());
+        }
+        let timer = timer.get_or_insert_with(Timer::new);
+        timer.set(Some(until));
+        timer.poll_due(context)
     }
 }
 
@@ -218,15 +236,17 @@ async fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
     .await
 }
 
-/// Returns nothing when draining begins first: who has asked nothing is owed nothing.
+/// Returns nothing when draining begins first and the connection is not new: who has asked nothing
+/// is owed nothing, but the first bytes of a new connection may be on their way.
 async fn unless_draining<F: Future>(client: &Client, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
+    let mut timer = None;
     poll_fn(|context| {
         if let Poll::Ready(output) = future.as_mut().poll(context) {
             return Poll::Ready(Some(output));
         }
         client.live.listen(context.waker());
-        if client.worker.is_draining.get() { Poll::Ready(None) } else { Poll::Pending }
+        client.poll_left(context, &mut timer).map(|()| None)
     })
     .await
 }

@@ -137,11 +137,10 @@ async fn serve(
     let _ = phase.wait_for(|phase| *phase != Phase::Serving).await;
     worker.begin_leaving();
     let _ = phase.wait_for(|phase| *phase != Phase::Leaving).await;
-    accepting.iter().for_each(tokio::task::JoinHandle::abort);
+    worker.begin_draining();
     for task in accepting {
         let _ = task.await;
     }
-    worker.begin_draining();
     tokio::select! {
         _ = phase.wait_for(|phase| *phase == Phase::Stopped) => {}
         () = worker.wait_below(1) => {}

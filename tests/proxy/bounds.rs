@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use weir::model::{Limits, RateKey, RateLimit};
 
-use crate::rig::{Rig, pool};
+use crate::rig::{Rig, options, pool, route};
 use crate::support::client::Client;
 use crate::support::endpoint::{Endpoint, ok};
 
@@ -200,6 +200,28 @@ async fn draining_lets_requests_end_and_takes_no_more() {
     assert_eq!((answer.status, is_closed), (200, true));
     assert!(drain.await.unwrap(), "all ended in time");
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn whoever_got_through_before_the_end_is_answered() {
+    let endpoint = gated().await;
+    let bounded = weir::proxy::Options { workers: 1, max_connections: 1, ..options() };
+    let rig = Rig::with(pool(&[endpoint.address]), route(), bounded);
+    let mut first = rig.client().await;
+    first.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    endpoint.wait_for(1).await;
+    // At the bound nobody accepts: the kernel has opened these, and Weir knows nothing of them.
+    let mut waiting = Vec::new();
+    for _ in 0..20 {
+        waiting.push(rig.client().await);
+    }
+    let drain = tokio::spawn(rig.handle.drain(Duration::ZERO, Duration::from_secs(30)));
+    endpoint.gate.add_permits(21);
+    assert_eq!(first.answer(false).await.expect("an answer").status, 200);
+    for client in &mut waiting {
+        assert_eq!(client.get("/").await.status, 200);
+    }
+    assert!(drain.await.unwrap(), "all ended in time");
 }
 
 /// Source: RFC 9112 §9.6

@@ -207,7 +207,7 @@ impl Link {
 
     /// Whether a client that waits for `100 Continue` was never told to go on.
     pub(super) fn owes_continue(&self) -> bool {
-        self.interim.len() == CONTINUE.len()
+        self.has_rest() && self.interim.len() == CONTINUE.len()
     }
 
     /// Whether what is left of the body is so little that reading it is cheaper than a new

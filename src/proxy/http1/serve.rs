@@ -105,7 +105,7 @@ async fn next_head(
     client: &Client,
     most: usize,
 ) -> Result<Option<Head>, Reason> {
-    let mut seen = 0;
+    let (mut seen, mut timer) = (0, None);
     poll_fn(|context| {
         let mut link = link.borrow_mut();
         loop {
@@ -114,12 +114,12 @@ async fn next_head(
             {
                 return Poll::Ready(Ok(Some(head)));
             }
-            if link.input.is_empty() && client.worker.is_draining.get() {
-                return Poll::Ready(Ok(None));
-            }
             match link.poll_fill(context) {
                 Poll::Pending => {
                     client.listen(context.waker());
+                    if link.input.is_empty() {
+                        return client.poll_left(context, &mut timer).map(|()| Ok(None));
+                    }
                     return Poll::Pending;
                 }
                 Poll::Ready(Ok(0)) => return Poll::Ready(Ok(None)),
@@ -191,8 +191,7 @@ async fn send(
         && !client.worker.is_leaving.get()
         && !closes(&parts.headers)
         && !link.borrow().owes_continue()
-        // The body of an endpoint's answer goes on reading it.
-        && (!body.is_text() || link.borrow().is_nearly_read());
+        && link.borrow().is_nearly_read();
     let connection = match (is_upgrade, stays, asked.version) {
         (true, ..) => Connection::Upgrade,
         (false, false, _) => Connection::Close,
