@@ -149,7 +149,12 @@ impl Review {
                     self.say(source, note.place, &name, Level::Note, &note.to_string());
                 }
                 if let Some(first) = self.first.get(&(kind, key.clone())) {
-                    let said = format!("is in {} already, which counts", first.display());
+                    let said = format!(
+                        "is in {} and in {}: the first counts, but a Weir that runs keeps the one \
+                         it has; leave one out",
+                        first.display(),
+                        source.path.display()
+                    );
                     self.say(source, None, &name, Level::Warning, &said);
                     return;
                 }

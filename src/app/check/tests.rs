@@ -150,7 +150,8 @@ fn an_object_that_is_twice_there_is_said_once_as_a_warning() {
         report_of(&[("a.yaml", &pool("a", LOOPBACK)), ("b.yaml", &pool("a", LOOPBACK))], true);
     assert_eq!(
         lines(&report)[1],
-        "b.yaml: BackendPool default/a: warning: is in a.yaml already, which counts"
+        "b.yaml: BackendPool default/a: warning: is in a.yaml and in b.yaml: the first counts, but \
+         a Weir that runs keeps the one it has; leave one out"
     );
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::list::{Stamp, manifests};
-use super::merge::{Identity, changes, merge};
+use super::merge::{Identity, Merged, changes, merge};
 use crate::api::validate::{
     Document, Format, MAX_BYTES, PoolSchema, Problem, UnusableSchema, Verdict, read,
 };
@@ -29,6 +29,8 @@ pub struct Directory {
     schema: PoolSchema,
     files: BTreeMap<PathBuf, Manifest>,
     told: BTreeMap<Identity, Object>,
+    /// The file that each object told is from.
+    holders: BTreeMap<Identity, PathBuf>,
     is_listed: bool,
 }
 
@@ -83,6 +85,7 @@ impl Directory {
             schema: PoolSchema::new()?,
             files: BTreeMap::new(),
             told: BTreeMap::new(),
+            holders: BTreeMap::new(),
             is_listed: false,
         })
     }
@@ -112,9 +115,9 @@ impl Directory {
         }
         self.is_listed = true;
         let files = self.files.iter().map(|(path, file)| (path.as_path(), &*file.objects));
-        let (objects, left_out) = merge(files);
+        let Merged { objects, holders, left_out } = merge(files, &self.holders);
         scan.changes = changes(&self.told, &objects);
-        self.told = objects;
+        (self.told, self.holders) = (objects, holders);
         scan.troubles = self.files.values().flat_map(|file| &file.troubles).cloned().collect();
         scan.troubles.extend(left_out);
         scan

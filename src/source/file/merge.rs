@@ -1,35 +1,57 @@
 //! Of all objects in all files the ones that count, and what is different from before.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::api::{Change, Kind, Object, ObjectKey};
 
 /// Identity names an object.
 pub(super) type Identity = (Kind, ObjectKey);
 
-/// Takes each object once, in the order of the files; says which are left out.
+/// Merged is what counts of all files.
+#[derive(Debug, Default)]
+pub(super) struct Merged {
+    pub(super) objects: BTreeMap<Identity, Object>,
+    /// The file that each object is from.
+    pub(super) holders: BTreeMap<Identity, PathBuf>,
+    /// What is in a second place, for people.
+    pub(super) left_out: Vec<String>,
+}
+
+/// Takes each object once: from the file that held it before, so that a copy takes nothing away
+/// that is served, else from the first file that has it.
 pub(super) fn merge<'a>(
-    files: impl Iterator<Item = (&'a Path, &'a [(Identity, Object)])>,
-) -> (BTreeMap<Identity, Object>, Vec<String>) {
-    let mut taken: BTreeMap<Identity, (&Path, &Object)> = BTreeMap::new();
+    files: impl Iterator<Item = (&'a Path, &'a [(Identity, Object)])> + Clone,
+    before: &BTreeMap<Identity, PathBuf>,
+) -> Merged {
+    let mut taken: BTreeMap<&Identity, (&Path, &Object)> = BTreeMap::new();
+    for (path, objects) in files.clone() {
+        for (identity, object) in objects {
+            if before.get(identity).is_some_and(|holder| holder == path) {
+                taken.entry(identity).or_insert((path, object));
+            }
+        }
+    }
     let mut left_out = Vec::new();
     for (path, objects) in files {
         for (identity, object) in objects {
-            if let Some((first, _)) = taken.get(identity) {
+            let (holder, counts) = *taken.entry(identity).or_insert((path, object));
+            if !std::ptr::eq(counts, object) {
                 let (kind, key) = identity;
                 left_out.push(format!(
                     "{}: {kind} {key} is in {} already, which counts: leave one out",
                     path.display(),
-                    first.display()
+                    holder.display()
                 ));
-            } else {
-                taken.insert(identity.clone(), (path, object));
             }
         }
     }
-    let taken = taken.into_iter().map(|(identity, (_, object))| (identity, object.clone()));
-    (taken.collect(), left_out)
+    let mut merged = Merged { left_out, ..Merged::default() };
+    for (identity, (path, object)) in taken {
+        merged.objects.insert(identity.clone(), object.clone());
+        merged.holders.insert(identity.clone(), path.to_owned());
+    }
+    merged
 }
 
 /// Returns what changed: what is gone first, then what is new or different.

@@ -1,8 +1,9 @@
 //! Objects from a directory of manifests, read again when it changes.
 //!
 //! A file that is half written or broken keeps its last good objects, as the API server would keep
-//! the stored one; so does an object that is refused. Of an object that is in two files the one in
-//! the first path counts. Swapped symbolic links, as in a mounted ConfigMap, are seen as changes.
+//! the stored one; so does an object that is refused. Of an object that is in two files the one
+//! that was read first counts, and of two read at once the one in the first path. Swapped symbolic
+//! links, as in a mounted ConfigMap, are seen as changes.
 
 mod directory;
 mod list;

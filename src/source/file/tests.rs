@@ -165,20 +165,45 @@ fn a_refused_object_keeps_its_last_good_state_and_stops_no_other() {
 }
 
 #[test]
-fn of_two_equal_names_the_first_path_counts() {
+fn of_two_equal_names_the_first_path_counts_at_the_start() {
     let mut rig = Rig::new();
     rig.write("b.yaml", &service("a", 2));
-    rig.told();
-    rig.write("a.yaml", &service("a", 1));
+    rig.write("a.yaml", &(service("a", 1) + &service("a", 3)));
     let scan = rig.scan();
-    assert_eq!(port_of(&scan.changes[0]), 1);
+    assert_eq!((scan.changes.len(), port_of(&scan.changes[0])), (1, 1));
     assert_eq!(
         scan.troubles,
-        ["b.yaml: Service default/a is in a.yaml already, which counts: leave one out"]
+        [
+            "a.yaml: Service default/a is in a.yaml already, which counts: leave one out",
+            "b.yaml: Service default/a is in a.yaml already, which counts: leave one out"
+        ]
     );
-    rig.remove("a.yaml");
+}
+
+#[test]
+fn a_copy_takes_nothing_away_until_the_first_goes() {
+    let mut rig = Rig::new();
+    rig.write("pools.yaml", &pool("a", "80"));
+    rig.told();
+    rig.write("a-copy.yaml", &pool("a", "1"));
     let scan = rig.scan();
-    assert_eq!((port_of(&scan.changes[0]), scan.troubles.len()), (2, 0));
+    assert_eq!(scan.changes, []);
+    assert_eq!(
+        scan.troubles,
+        [
+            "a-copy.yaml: BackendPool default/a is in pools.yaml already, which counts: leave one out"
+        ]
+    );
+    rig.write("pools.yaml", &pool("a", "81"));
+    assert_eq!(port_of(&rig.scan().changes[0]), 81);
+    rig.write("pools.yaml", "a: [");
+    assert_eq!(rig.scan().changes, [], "a file that breaks keeps what it held");
+    rig.remove("pools.yaml");
+    let scan = rig.scan();
+    assert_eq!((port_of(&scan.changes[0]), scan.troubles.len()), (1, 0));
+    rig.write("pools.yaml", &pool("a", "82"));
+    let scan = rig.scan();
+    assert_eq!((scan.changes.len(), scan.troubles.len()), (0, 1), "it comes back as the copy");
 }
 
 #[test]
