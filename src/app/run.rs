@@ -39,6 +39,7 @@ pub async fn run(
     started: impl FnOnce(Running),
 ) -> anyhow::Result<()> {
     logging::start(&args.log, args.log_format)?;
+    refuse_ignored(&args)?;
     let origin = match &args.manifests {
         Some(path) => Origin::Directory(Box::new(Directory::open(path).context("--manifests")?)),
         None => Origin::Cluster(super::cluster::client().await?),
@@ -48,10 +49,17 @@ pub async fn run(
     metrics.count_panics();
     let options = surroundings::options(&args, origin.client()).await?;
     let (pools, readers) = Pools::new(options, Arc::clone(&metrics));
-    let geoip = args.geoip_database.as_deref().map(GeoIp::open).transpose()?.map(Arc::new);
+    let geoip = args
+        .geoip_database
+        .as_deref()
+        .map(GeoIp::open)
+        .transpose()
+        .context("--geoip-database")?
+        .map(Arc::new);
     let table = TableHandle::new(Table::default());
     let tls = ServerTls::new()?;
-    let proxy = data_side::spawn(&args, &table, &metrics, &tls, geoip.clone())?;
+    let proxy = data_side::spawn(&args, &table, &metrics, &tls, geoip.clone())
+        .context("--http or --https")?;
     let readiness = Arc::new(admin::Readiness::default());
     let (admin_address, server) = bind_admin(
         &args,
@@ -74,6 +82,21 @@ pub async fn run(
     readiness.set_draining();
     proxy.drain(args.drain_delay, args.drain_timeout).await;
     tracing::info!("stopped");
+    Ok(())
+}
+
+/// Refuses flags that mean nothing where they stand.
+fn refuse_ignored(args: &RunArgs) -> anyhow::Result<()> {
+    let only_in_a_cluster = [
+        ("--watch-namespace", args.watch_namespace.is_some()),
+        ("--publish-service", args.publish_service.is_some()),
+    ];
+    for (flag, is_given) in only_in_a_cluster {
+        anyhow::ensure!(
+            !(is_given && args.manifests.is_some()),
+            "{flag} is about a cluster and does nothing with --manifests: leave it out"
+        );
+    }
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
-use super::{HeaderArg, ObjectArg, parse_duration};
+use super::{HeaderArg, ObjectArg, parse_address, parse_duration, parse_network};
 
 /// Weir: a Kubernetes-native ingress controller and load balancer.
 ///
@@ -49,17 +49,17 @@ pub struct RunArgs {
 
     /// Address for clear-text HTTP/1.1 and h2c; default 0.0.0.0:8080, or 127.0.0.1:8080 with
     /// --manifests
-    #[arg(long, env = "WEIR_HTTP", value_name = "ADDR")]
+    #[arg(long, env = "WEIR_HTTP", value_name = "ADDR", value_parser = parse_address)]
     pub http: Option<SocketAddr>,
 
     /// Address for HTTPS; default 0.0.0.0:8443, or 127.0.0.1:8443 with --manifests. Without a
     /// certificate its handshakes are refused
-    #[arg(long, env = "WEIR_HTTPS", value_name = "ADDR")]
+    #[arg(long, env = "WEIR_HTTPS", value_name = "ADDR", value_parser = parse_address)]
     pub https: Option<SocketAddr>,
 
     /// Address for metrics, probes and the status page; default 0.0.0.0:9090, or 127.0.0.1:9090
     /// with --manifests
-    #[arg(long, env = "WEIR_ADMIN", value_name = "ADDR")]
+    #[arg(long, env = "WEIR_ADMIN", value_name = "ADDR", value_parser = parse_address)]
     pub admin: Option<SocketAddr>,
 
     /// Worker threads that serve traffic; default one per core
@@ -93,7 +93,7 @@ pub struct RunArgs {
     pub trusted_hops: u8,
 
     /// Networks whose connections begin with a PROXY protocol header (v1 or v2), comma separated
-    #[arg(long, env = "WEIR_PROXY_PROTOCOL", value_name = "CIDR", value_delimiter = ',')]
+    #[arg(long, env = "WEIR_PROXY_PROTOCOL", value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
     pub proxy_protocol: Vec<IpNet>,
 
     /// MaxMind DB file that says where clients are, for locality by client region
@@ -187,11 +187,11 @@ pub enum LogFormat {
 #[derive(Parser, Debug, Clone)]
 pub struct DemoArgs {
     /// Address for HTTP; another port is taken where this one is in use
-    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR", value_parser = parse_address)]
     pub http: SocketAddr,
 
     /// Address for metrics and the status page; another port is taken where this one is in use
-    #[arg(long, default_value = "127.0.0.1:9090", value_name = "ADDR")]
+    #[arg(long, default_value = "127.0.0.1:9090", value_name = "ADDR", value_parser = parse_address)]
     pub admin: SocketAddr,
 
     /// Send one request per strategy, print the answers and leave
@@ -203,7 +203,7 @@ pub struct DemoArgs {
 #[derive(Parser, Debug, Clone)]
 pub struct BackendArgs {
     /// Address to listen on
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = parse_address)]
     pub listen: SocketAddr,
 
     /// Name that answers carry

@@ -9,4 +9,4 @@ pub use args::{
     AccessLog, Args, BackendArgs, CheckArgs, Command, DemoArgs, ExplainArgs, LogFormat, ProbeArgs,
     RunArgs,
 };
-pub use values::{ByteSize, HeaderArg, ObjectArg, parse_duration};
+pub use values::{ByteSize, HeaderArg, ObjectArg, parse_address, parse_duration, parse_network};

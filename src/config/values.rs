@@ -1,6 +1,9 @@
 //! Values of flags that clap cannot read by itself.
 
+use std::net::SocketAddr;
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 /// ByteSize is a number of bytes: `4096`, `64Ki`, `1Mi`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +53,24 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         rest = tail;
     }
     if text.is_empty() { Err(wrong()) } else { Ok(total) }
+}
+
+/// Parses an address with its port.
+///
+/// # Errors
+/// Where the text has another form; the message says what would be right.
+pub fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "write an address and a port, for instance 0.0.0.0:8080 or [::]:8080".to_owned()
+    })
+}
+
+/// Parses a network.
+///
+/// # Errors
+/// Where the text has another form; the message says what would be right.
+pub fn parse_network(text: &str) -> Result<IpNet, String> {
+    text.parse().map_err(|_| "write a network, for instance 10.0.0.0/8 or fd00::/8".to_owned())
 }
 
 /// ObjectArg names an object in a namespace: `weir-system/weir`.

@@ -12,7 +12,7 @@ pub(super) const BACKLOG: i32 = 4096;
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}")]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -72,7 +72,7 @@ mod tests {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
         let error = listen(address, 2).unwrap_err().to_string();
-        assert!(error.starts_with(&format!("cannot listen on {address}: ")), "{error}");
+        assert!(error.starts_with(&format!("cannot listen on {address}")), "{error}");
     }
 
     #[test]

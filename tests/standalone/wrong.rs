@@ -74,7 +74,20 @@ fn wrong_use_is_told_in_one_line() {
     ];
     let (code, _, error) = weir_fails(&args, Some(directory.path()));
     assert_eq!(code, Some(1), "{error}");
-    assert!(error.contains(&address), "{error}");
+    assert!(error.contains(&address) && error.contains("--http"), "{error}");
+    assert_eq!(error.matches("in use").count(), 1, "a cause is told once: {error}");
+    for (flag, value, right) in [
+        ("--http", "x", "0.0.0.0:8080"),
+        ("--proxy-protocol", "10.0.0.0/33", "10.0.0.0/8"),
+        ("--watch-namespace", "shop", "leave it out"),
+        ("--publish-service", "a/b", "leave it out"),
+        ("--geoip-database", "/does/not/exist", "--geoip-database"),
+    ] {
+        let args = ["run", "--admin", "127.0.0.1:0", flag, value, "--manifests"];
+        let (code, _, error) = weir_fails(&args, Some(directory.path()));
+        assert!(code.is_some_and(|code| code != 0), "{flag} {value}: {error}");
+        assert!(error.contains(flag) && error.contains(right), "{error}");
+    }
 }
 
 #[test]

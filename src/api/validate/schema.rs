@@ -146,11 +146,11 @@ impl Schema {
         if length < least || length > most {
             findings.add(format!("must have {} characters, not {length}", span(least, most)));
         } else if let Some(pattern) = pattern.filter(|pattern| !pattern.is_match(text)) {
-            findings.add(format!(
-                "{:?} does not match {pattern}: {}",
-                shortened(text),
-                self.meaning
-            ));
+            let meaning = match self.meaning.as_str() {
+                "" => String::new(),
+                meaning => format!(": {meaning}"),
+            };
+            findings.add(format!("{:?} does not match {pattern}{meaning}", shortened(text)));
         }
     }
 
