@@ -160,7 +160,7 @@ families! {
     PANICS Counter "weir_panics_total" []
         "Faults in the program that cost one connection or one task."
     ACCESS_LOG_DROPPED Counter "weir_access_log_dropped_total" []
-        "Lines of the access log that were left out because the output did not keep up."
+        "Lines of the access log that were left out because the output did not keep up or could not be written."
     EVENTS_DROPPED Counter "weir_events_dropped_total" []
         "Changes of health that were not told because too many came at once."
     FOLDED Counter "weir_metrics_folded_endpoints_total" []

@@ -1,10 +1,9 @@
 //! One line per request, written by a thread of its own: a worker never waits for a disk or a pipe.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, SystemTime};
 
 use crate::metrics::Metrics;
@@ -78,40 +77,94 @@ impl AccessLog {
         output: impl std::io::Write + Send + 'static,
     ) -> std::io::Result<Self> {
         let (sender, entries) = sync_channel(LINES_KEPT);
-        std::thread::Builder::new()
-            .name("access-log".into())
-            .spawn(move || write(&entries, format, output))?;
+        std::thread::Builder::new().name("access-log".into()).spawn({
+            let metrics = Arc::clone(&metrics);
+            move || write(&entries, format, &metrics, output)
+        })?;
         Ok(Self { sender, metrics })
     }
 
-    /// Logs a request. Never waits: where the writer is behind, the line is dropped and counted.
+    /// Logs a request. Never waits: where the writer is behind, the line is dropped and counted. So
+    /// is each line that the output refuses; the writer keeps trying.
     pub fn log(&self, entry: Entry) {
-        if let Err(TrySendError::Full(_)) = self.sender.try_send(entry) {
+        if self.sender.try_send(entry).is_err() {
             self.metrics.control().access_log_dropped(1);
         }
     }
 }
 
-fn write(entries: &Receiver<Entry>, format: AccessLogFormat, output: impl std::io::Write) {
-    let mut output = std::io::BufWriter::with_capacity(64 * 1024, output);
-    let mut line = String::with_capacity(512);
+/// Bytes that are gathered while there are more entries.
+const GATHERED: usize = 64 * 1024;
+
+fn write(
+    entries: &Receiver<Entry>,
+    format: AccessLogFormat,
+    metrics: &Metrics,
+    output: impl std::io::Write,
+) {
+    let mut sink = Sink { output, is_failing: false, is_torn: false };
+    let mut lines = String::with_capacity(GATHERED + 4096);
     while let Ok(entry) = entries.recv() {
         let mut next = Some(entry);
         while let Some(entry) = next {
-            line.clear();
             match format {
-                AccessLogFormat::Text => text(&entry, &mut line),
-                AccessLogFormat::Json => json(&entry, &mut line),
+                AccessLogFormat::Text => text(&entry, &mut lines),
+                AccessLogFormat::Json => json(&entry, &mut lines),
             }
-            line.push('\n');
-            if output.write_all(line.as_bytes()).is_err() {
-                return;
+            lines.push('\n');
+            next = if lines.len() < GATHERED { entries.try_recv().ok() } else { None };
+        }
+        metrics.control().access_log_dropped(sink.write(&lines));
+        lines.clear();
+    }
+}
+
+/// Sink is an output that may fail for a while.
+struct Sink<W> {
+    output: W,
+    /// Whether the last lines were lost; it is said once.
+    is_failing: bool,
+    /// Whether the output ends in the middle of a line.
+    is_torn: bool,
+}
+
+impl<W: std::io::Write> Sink<W> {
+    /// Writes lines, and returns how many of them were lost.
+    fn write(&mut self, lines: &str) -> u64 {
+        let mut written = 0;
+        let Err(error) = self.try_write(lines.as_bytes(), &mut written) else {
+            self.is_failing = false;
+            return 0;
+        };
+        let count = |bytes: &[u8]| bytes.split(|byte| *byte == b'\n').skip(1).count() as u64;
+        // What was handed over in whole may still be lost where only the flush failed: it counts.
+        let whole = if written == lines.len() { 0 } else { written };
+        let (kept, lost) = lines.as_bytes().split_at(whole);
+        self.is_torn = (self.is_torn && written == 0) || kept.last().is_some_and(|b| *b != b'\n');
+        if !self.is_failing {
+            self.is_failing = true;
+            tracing::warn!(%error, "cannot write the access log: lines are lost and counted in weir_access_log_dropped_total until it works again");
+        }
+        count(lost)
+    }
+
+    fn try_write(&mut self, mut bytes: &[u8], written: &mut usize) -> std::io::Result<()> {
+        if self.is_torn {
+            self.output.write_all(b"\n")?;
+            self.is_torn = false;
+        }
+        while !bytes.is_empty() {
+            match self.output.write(bytes) {
+                Ok(0) => return Err(std::io::ErrorKind::WriteZero.into()),
+                Ok(taken) => {
+                    *written += taken;
+                    bytes = bytes.get(taken..).unwrap_or_default();
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
-            next = entries.try_recv().ok();
         }
-        if output.flush().is_err() {
-            return;
-        }
+        self.output.flush()
     }
 }
 
@@ -258,5 +311,62 @@ mod tests {
         assert!(line.contains("path=\"/a status=200\\u000ab\""), "{line}");
         assert!(line.contains(" status=503 reason=no_endpoint pool=a/shop "), "{line}");
         assert_eq!(line.lines().count(), 1);
+    }
+
+    /// Takes what its plan says: so many bytes, or an error.
+    struct Planned {
+        plan: std::collections::VecDeque<Option<usize>>,
+        taken: Vec<u8>,
+    }
+
+    impl std::io::Write for Planned {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let most = self.plan.pop_front().unwrap_or(Some(usize::MAX));
+            let most = most.ok_or(std::io::ErrorKind::StorageFull)?.min(bytes.len());
+            self.taken.extend(&bytes[..most]);
+            Ok(most)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_failed_write_costs_its_lines_and_none_after_it() {
+        let plan = [None, None, Some(3), None, None, Some(1), Some(2), None].into();
+        let output = Planned { plan, taken: Vec::new() };
+        let mut sink = Sink { output, is_failing: false, is_torn: false };
+        assert_eq!(sink.write("a\nb\n"), 2, "nothing was taken");
+        assert!(sink.is_failing);
+        assert_eq!(sink.write("c\n"), 1);
+        assert_eq!(sink.write("d\nefg\nh\n"), 2, "torn in the second line");
+        assert_eq!(sink.write("i\n"), 1, "and not mended yet");
+        assert_eq!(sink.write("j\nk\n"), 1, "the torn line is ended before the next");
+        assert_eq!(sink.write("l\n"), 0);
+        assert!(!sink.is_failing, "the next error is said again");
+        assert_eq!(sink.output.taken, b"d\ne\nj\nl\n");
+    }
+
+    #[test]
+    fn an_output_that_came_back_gets_lines_and_each_lost_one_is_counted() {
+        let (sender, entries) = sync_channel(8);
+        (0..3).for_each(|_| sender.send(entry("/")).unwrap());
+        drop(sender);
+        let metrics = Metrics::new(1);
+        let mut output = Planned { plan: [None].into(), taken: Vec::new() };
+        write(&entries, AccessLogFormat::Json, &metrics, &mut output);
+        assert!(metrics.encode().contains("weir_access_log_dropped_total 3\n"));
+        let (sender, entries) = sync_channel(8);
+        sender.send(entry("/")).unwrap();
+        drop(sender);
+        write(&entries, AccessLogFormat::Json, &metrics, &mut output);
+        assert_eq!(output.taken.split(|byte| *byte == b'\n').skip(1).count(), 1);
+
+        let (sender, entries) = sync_channel(1);
+        drop(entries);
+        let log = AccessLog { sender, metrics: Arc::clone(&metrics) };
+        log.log(entry("/"));
+        assert!(metrics.encode().contains("weir_access_log_dropped_total 4\n"));
     }
 }
