@@ -78,6 +78,40 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_share_of_one_that_is_passed_over_is_spread_over_the_others(
+        weights in prop::collection::vec(1_u32..6, 3..9),
+        first in 0_usize..9,
+        second in prop::option::of(0_usize..9),
+        start in 0_usize..100,
+    ) {
+        let mut bench = bench();
+        let pool = bench.bind(model(statics(&weights)), NOON);
+        bench.counts(&pool, start);
+        let passed: Vec<usize> =
+            [Some(first), second].into_iter().flatten().map(|at| at % weights.len()).collect();
+        passed.iter().for_each(|index| bench.tried.insert(*index));
+        let times = 4_000;
+        let counts = bench.counts(&pool, times);
+        let left = |index: &usize| !passed.contains(index);
+        let total: u32 = (0..weights.len()).filter(left).map(|index| weights[index]).sum();
+        for (index, weight) in weights.iter().enumerate() {
+            let count = counts.get(&index).copied().unwrap_or(0) as f64;
+            if !left(&index) {
+                prop_assert_eq!(count, 0.0);
+                continue;
+            }
+            let expected = f64::from(*weight) / f64::from(total) * times as f64;
+            // A part of a period of the turns, and one of those that were passed on.
+            let most = 2.0 * f64::from(*weight);
+            prop_assert!((count - expected).abs() <= most, "{index}: {count}, not {expected}");
+        }
+    }
+}
+
 #[test]
 fn turns_are_spread() {
     let mut bench = bench();

@@ -244,7 +244,7 @@ impl Chooser<'_> {
     fn in_group(&mut self, group: usize, position: u64, filter: &Filter<'_>) -> Option<usize> {
         let choices = &self.selection.outline.groups.get(group)?.choices;
         let table = self.selection.tables.get(group)?;
-        let round = algorithm::Round { choices, table, position, filter };
+        let round = algorithm::Round { choices, table, position, filter, look: self.look };
         match (self.pool.model.algorithm, self.hash) {
             (Algorithm::RoundRobin, _) => algorithm::round_robin(&round),
             (Algorithm::LeastRequest, _) => algorithm::least_request(&round, self.random),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
@@ -32,6 +33,8 @@ pub struct Selection {
 pub(super) struct Table {
     /// Turns of the choices.
     pub schedule: Schedule,
+    /// Turns that were taken for others.
+    pub passed_on: AtomicU64,
     /// Where hashes lead.
     pub hashing: Hashing,
     /// Name of the group for hashing: the same in every process.
@@ -123,6 +126,7 @@ impl Table {
         let total: u64 = weights.iter().sum();
         Self {
             schedule: Schedule::smooth(&weights),
+            passed_on: AtomicU64::new(0),
             hashing: match pool.model.algorithm {
                 Algorithm::RingHash => Hashing::Ring(Ring::build(&hashed())),
                 Algorithm::Maglev => Hashing::Maglev(Maglev::build(&hashed())),
