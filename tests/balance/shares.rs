@@ -93,7 +93,9 @@ proptest! {
         bench.counts(&pool, start);
         let passed: Vec<usize> =
             [Some(first), second].into_iter().flatten().map(|at| at % weights.len()).collect();
-        passed.iter().for_each(|index| bench.tried.insert(*index));
+        for index in &passed {
+            bench.tried.insert(*index);
+        }
         let times = 4_000;
         let counts = bench.counts(&pool, times);
         let left = |index: &usize| !passed.contains(index);
