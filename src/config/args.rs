@@ -121,7 +121,8 @@ pub struct RunArgs {
     #[arg(long, env = "WEIR_METRICS_ENDPOINT_LIMIT", value_name = "N", default_value_t = 2000)]
     pub metrics_endpoint_limit: usize,
 
-    /// Most client connections at once; 0 is as many as file descriptors allow
+    /// Most client connections at once; 0 is as many as file descriptors allow. Each worker takes an
+    /// equal part, so that new ones may wait before the whole is reached
     #[arg(long, env = "WEIR_MAX_CONNECTIONS", value_name = "N", default_value_t = 0)]
     pub max_connections: u32,
 

@@ -37,7 +37,8 @@ pub(super) enum Phase {
     Serving,
     /// Serves, and tells clients to come back elsewhere.
     Leaving,
-    /// Takes no new connection, and ends those there are as their requests end.
+    /// Takes what the kernel has opened already and nothing more, and ends connections as their
+    /// requests end.
     Draining,
     /// Ends at once.
     Stopped,
