@@ -10,6 +10,7 @@ use super::{events, follow};
 use crate::api::{EventNote, IngressUpdate, ObjectKey, StatusUpdate};
 use crate::config::RunArgs;
 use crate::metrics::Metrics;
+use crate::proxy::Opener;
 use crate::reconcile::{self, Outlets, Reconciler};
 use crate::source::file::Directory;
 use crate::source::{self, State};
@@ -47,6 +48,7 @@ pub(super) struct Parts {
     pub(super) metrics: Arc<Metrics>,
     pub(super) tls: Arc<ServerTls>,
     pub(super) readiness: Arc<admin::Readiness>,
+    pub(super) opener: Opener,
 }
 
 struct Told {
@@ -63,7 +65,7 @@ pub(super) fn start(
     parts: Parts,
     shutdown: watch::Receiver<bool>,
 ) -> JoinSet<()> {
-    let Parts { table, pools, readers, metrics, tls, readiness } = parts;
+    let Parts { table, pools, readers, metrics, tls, readiness, opener } = parts;
     let mut tasks = JoinSet::new();
     let (batch_sender, batches) = mpsc::channel(WAITING);
     let (update_sender, updates) = mpsc::channel(WAITING);
@@ -91,7 +93,7 @@ pub(super) fn start(
     tasks.spawn(health::run(table.clone(), Arc::clone(&metrics), health::Options::default()));
     let (loaded, certificates) = watch::channel(false);
     tasks.spawn(follow::certificates(table.clone(), tls, loaded));
-    tasks.spawn(follow::readiness(state, table, certificates, readiness));
+    tasks.spawn(follow::readiness(state, table, certificates, readiness, opener));
     tasks.spawn(events::run(readers.events, note_sender.clone()));
     let told = Told { updates, ingresses, notes, note_sender };
     match origin {

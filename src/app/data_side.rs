@@ -49,6 +49,7 @@ pub(super) fn spawn(
         http: Some(args.http.unwrap_or_else(|| default_address(args, 8080))),
         https: Some(args.https.unwrap_or_else(|| default_address(args, 8443))),
         workers: workers(args),
+        is_held: true,
         trusted_hops: args.trusted_hops,
         proxy_protocol: args.proxy_protocol.clone(),
         reason_header: args.reason_header,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::admin;
+use crate::proxy::Opener;
 use crate::source::State;
 use crate::table::TableHandle;
 use crate::tls::ServerTls;
@@ -36,12 +37,13 @@ pub(super) async fn certificates(
     }
 }
 
-/// Lets probes see how the source is.
+/// Lets probes see how the source is, and clients in once there is something to serve.
 pub(super) async fn readiness(
     mut state: watch::Receiver<State>,
     table: TableHandle,
     certificates: watch::Receiver<bool>,
     readiness: Arc<admin::Readiness>,
+    opener: Opener,
 ) {
     let is_served = || table.load().generation() > 0 && *certificates.borrow();
     let mut tick = tokio::time::interval(Duration::from_millis(20));
@@ -51,6 +53,7 @@ pub(super) async fn readiness(
         let is_settled = !now.synced || is_served();
         if now.synced && is_settled {
             readiness.set_synced();
+            opener.open();
         }
         tokio::select! {
             changed = state.changed(), if is_settled => if changed.is_err() {

@@ -74,7 +74,15 @@ pub async fn run(
     let http = proxy.http_address().context("no listener for HTTP")?;
     announce(http, proxy.https_address(), admin_address);
     started(Running { http, admin: admin_address, table: table.clone() });
-    let parts = Parts { table, pools, readers, metrics, tls, readiness: Arc::clone(&readiness) };
+    let parts = Parts {
+        table,
+        pools,
+        readers,
+        metrics,
+        tls,
+        readiness: Arc::clone(&readiness),
+        opener: proxy.opener(),
+    };
     let mut tasks = control_side::start(&args, origin, parts, shutdown.clone());
     tasks.spawn(server);
     wait(shutdown, &mut tasks).await?;

@@ -24,7 +24,26 @@ pub struct Handle {
     ended: mpsc::Receiver<()>,
 }
 
-/// Starts the workers on their own threads. They serve when this returns.
+/// Opener lets workers that were held accept connections.
+#[derive(Clone, Debug)]
+pub struct Opener(watch::Sender<Phase>);
+
+impl Opener {
+    /// Accepts what waits, and goes on. Does nothing where that was said before, or where the end
+    /// has begun.
+    pub fn open(&self) {
+        self.0.send_if_modified(|phase| {
+            let is_held = *phase == Phase::Held;
+            if is_held {
+                *phase = Phase::Serving;
+            }
+            is_held
+        });
+    }
+}
+
+/// Starts the workers on their own threads. They listen when this returns, and serve unless they are
+/// held.
 ///
 /// # Errors
 /// Where an address cannot be listened on, or a thread cannot be started.
@@ -40,7 +59,8 @@ pub fn spawn(
     };
     let http = open(options.http)?;
     let https = open(options.https.filter(|_| options.tls.is_some()))?;
-    let (phase, phases) = watch::channel(Phase::Serving);
+    let first = if options.is_held { Phase::Held } else { Phase::Serving };
+    let (phase, phases) = watch::channel(first);
     let (alive, ended) = mpsc::channel(1);
     let handle = Handle { http: bound(&http), https: bound(&https), phase, ended };
     let wanted = std::iter::repeat_with(Notify::new).take(workers).collect();
@@ -75,6 +95,11 @@ impl Handle {
     /// Returns where TLS clients connect.
     pub fn https_address(&self) -> Option<SocketAddr> {
         self.https
+    }
+
+    /// Returns what opens the listeners where they are held.
+    pub fn opener(&self) -> Opener {
+        Opener(self.phase.clone())
     }
 
     /// Ends in good order: accepts for `delay` longer, while others learn that this process is
@@ -125,16 +150,19 @@ async fn serve(
     tokio::task::spawn_local(wheel::run());
     tokio::task::spawn_local(std::rc::Rc::clone(&worker).sweep());
     tokio::task::spawn_local(std::rc::Rc::clone(&worker).shed_on_demand());
+    let opened = phase.wait_for(|phase| *phase != Phase::Held).await;
+    let is_open = opened.is_ok_and(|phase| *phase == Phase::Serving);
     let mut accepting = Vec::new();
     for (socket, is_tls) in [(http, false), (https, true)] {
-        let Some(socket) = socket else { continue };
+        // What ends before it had a table has no answer to give.
+        let Some(socket) = socket.filter(|_| is_open) else { continue };
         match Listener::new(&worker, socket, is_tls) {
             Ok(listener) => accepting.push(tokio::task::spawn_local(accept(listener))),
             Err(error) => tracing::error!(worker = index, %error, "cannot accept"),
         }
     }
     // An error means that the handle is gone, which is a stop as well.
-    let _ = phase.wait_for(|phase| *phase != Phase::Serving).await;
+    let _ = phase.wait_for(|phase| !matches!(phase, Phase::Held | Phase::Serving)).await;
     worker.begin_leaving();
     let _ = phase.wait_for(|phase| *phase != Phase::Leaving).await;
     worker.begin_draining();

@@ -38,6 +38,6 @@ mod watch;
 mod wheel;
 mod worker;
 
-pub use handle::{Handle, spawn};
+pub use handle::{Handle, Opener, spawn};
 pub use listener::ProxyError;
 pub use options::{ClientLimits, Http1Codec, Options};

@@ -21,6 +21,9 @@ pub struct Options {
     pub tls: Option<Arc<ServerTls>>,
     /// Threads. Default is 1.
     pub workers: usize,
+    /// Whether connections wait to be accepted until [`Opener::open`](super::Opener::open): before the
+    /// first table every answer would be a wrong 404. Default is no.
+    pub is_held: bool,
     /// Proxies in front of this one that forward the client's address truthfully. Default is 0.
     pub trusted_hops: u8,
     /// Peers that begin each connection with a PROXY protocol header. Default is none.
@@ -60,6 +63,7 @@ impl Default for Options {
             https: None,
             tls: None,
             workers: 1,
+            is_held: false,
             trusted_hops: 0,
             proxy_protocol: Vec::new(),
             reason_header: true,

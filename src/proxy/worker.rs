@@ -33,6 +33,8 @@ pub(super) struct Shared {
 /// Phase says how far the end is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
+    /// Clients may connect; the kernel holds their connections until there is something to serve.
+    Held,
     /// Serves.
     Serving,
     /// Serves, and tells clients to come back elsewhere.

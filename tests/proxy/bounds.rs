@@ -252,3 +252,31 @@ async fn draining_ends_in_time() {
     assert!(!rig.handle.drain(Duration::ZERO, Duration::from_millis(50)).await);
     assert!(client.is_closed().await);
 }
+
+/// A process that starts anew where clients still find it: before it has a table, each answer would
+/// be a wrong 404.
+#[tokio::test]
+async fn clients_wait_until_there_is_something_to_serve() {
+    let endpoint = Endpoint::start(|_| ok("served")).await;
+    let held = weir::proxy::Options { is_held: true, ..options() };
+    let rig = Rig::with(pool(&[endpoint.address]), route(), held);
+    let mut client = rig.client().await;
+    client.send("GET / HTTP/1.1\r\nHost: test.example\r\n\r\n").await;
+    let early = tokio::time::timeout(Duration::from_millis(200), client.read()).await;
+    assert!(early.is_err(), "answered before it was open: {early:?}");
+    rig.handle.opener().open();
+    assert_eq!(client.answer(false).await.unwrap().text(), "served");
+    // Whoever opens twice, or after the end has begun, changes nothing.
+    let opener = rig.handle.opener();
+    assert!(rig.handle.drain(Duration::ZERO, Duration::from_secs(5)).await);
+    opener.open();
+}
+
+#[tokio::test]
+async fn a_process_that_never_had_a_table_ends_without_answers() {
+    let rig = Rig::with(pool(&[]), route(), weir::proxy::Options { is_held: true, ..options() });
+    let mut client = rig.client().await;
+    client.send("GET / HTTP/1.1\r\nHost: test.example\r\n\r\n").await;
+    assert!(rig.handle.drain(Duration::from_millis(1), Duration::from_secs(5)).await);
+    assert!(client.answer(false).await.is_none());
+}
