@@ -101,6 +101,9 @@ impl Writer {
         if !leading {
             return;
         }
+        // What failed before failed in another time.
+        self.failures = 0;
+        self.not_before = Instant::now();
         if let Err(error) = self.read_all().await {
             debug!("statuses could not be listed, each is read alone: {error}");
         }

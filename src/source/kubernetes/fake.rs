@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 #[derive(Clone)]
 pub(super) struct FakeServer {
     pub(super) client: kube::Client,
+    pub(super) port: u16,
     world: Arc<Mutex<World>>,
 }
 
@@ -21,6 +22,7 @@ struct World {
     objects: BTreeMap<String, BTreeMap<String, Value>>,
     watches: Vec<(String, mpsc::UnboundedSender<String>)>,
     is_down: bool,
+    is_unavailable: bool,
     refused: BTreeSet<String>,
     lists: usize,
 }
@@ -28,8 +30,9 @@ struct World {
 impl FakeServer {
     pub(super) async fn start(plurals: &[&str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let uri = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-        let client = kube::Client::try_from(kube::Config::new(uri)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let uri = format!("http://{address}").parse().unwrap();
+        let client = super::client(kube::Config::new(uri)).unwrap();
         let world = Arc::new(Mutex::new(World::default()));
         let serving = Arc::clone(&world);
         tokio::spawn(async move {
@@ -37,7 +40,7 @@ impl FakeServer {
                 tokio::spawn(serve(stream, Arc::clone(&serving)));
             }
         });
-        let server = Self { client, world };
+        let server = Self { client, port: address.port(), world };
         for plural in plurals {
             server.install(plural);
         }
@@ -87,6 +90,13 @@ impl FakeServer {
         world.watches.clear();
     }
 
+    /// Answers as a balancer that has no server behind it from now on, or ends that.
+    pub(super) fn set_unavailable(&self, is_unavailable: bool) {
+        let mut world = self.world.lock();
+        world.is_unavailable = is_unavailable;
+        world.watches.clear();
+    }
+
     /// Forbids a kind from now on, or allows it.
     pub(super) fn set_refused(&self, plural: &str, is_refused: bool) {
         let mut world = self.world.lock();
@@ -131,6 +141,9 @@ fn answer(plural: &str, query: &str, world: &Mutex<World>) -> Option<Answer> {
     let mut world = world.lock();
     if world.is_down {
         return None;
+    }
+    if world.is_unavailable {
+        return Some(("503 Service Unavailable", "no healthy upstream".to_owned(), None));
     }
     if world.refused.contains(plural) {
         let status = json!({ "kind": "Status", "status": "Failure", "code": 403,

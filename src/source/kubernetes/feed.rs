@@ -182,9 +182,10 @@ fn pause(failures: u32, longest: Duration, random: f64) -> Duration {
 }
 
 /// A server that is away, and a CRD that is, are asked for often: that costs nobody anything, and
-/// what comes back is used at once. A server that says no gets more peace.
+/// what comes back is used at once. So is one that a balancer answers for, or that starts. A server
+/// that says no gets more peace.
 fn longest_pause(code: Option<u16>) -> Duration {
-    Duration::from_secs(if matches!(code, None | Some(404)) { 4 } else { 30 })
+    Duration::from_secs(if matches!(code, None | Some(404 | 500..)) { 4 } else { 30 })
 }
 
 async fn trouble(id: &FeedId, failure: &Failure, told: &mpsc::Sender<Told>) -> bool {
@@ -310,5 +311,9 @@ mod tests {
         let full: Vec<u128> = (0..7).map(|n| pause(n, longest, 1.0).as_millis()).collect();
         assert_eq!(full, [250, 500, 1000, 2000, 4000, 4000, 4000]);
         assert_eq!(pause(u32::MAX, longest, 0.0), longest / 2);
+        for code in [None, Some(404), Some(500), Some(503), Some(504)] {
+            assert_eq!(longest_pause(code), longest, "{code:?}");
+        }
+        assert!(longest_pause(Some(429)) > longest && longest_pause(Some(403)) > longest);
     }
 }

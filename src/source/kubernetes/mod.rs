@@ -6,6 +6,7 @@
 //! asked for again until it is. Some kinds may be missing or refused without stopping the rest.
 
 mod absence;
+mod client;
 mod decode;
 mod feed;
 mod run;
@@ -18,4 +19,5 @@ mod server_tests;
 #[cfg(test)]
 mod tests;
 
+pub use client::client;
 pub use run::{Options, run};

@@ -147,6 +147,39 @@ async fn a_server_that_is_away_takes_nothing_with_it() {
     rig.state.wait_for(|state| state.trouble.is_none()).await.unwrap();
 }
 
+/// The client of kube would ask again by itself, with pauses up to minutes, and say nothing.
+#[tokio::test]
+async fn a_server_that_is_unavailable_is_trouble_at_once() {
+    let server = FakeServer::start(KINDS).await;
+    server.put("services", &service("one", 80));
+    let (mut rig, _) = Rig::synced(server).await;
+    rig.server.watched("services").await;
+    rig.server.set_unavailable(true);
+    let said = |state: &State| state.trouble.as_ref().is_some_and(|why| why.contains("503"));
+    rig.state.wait_for(said).await.unwrap();
+    rig.server.put_silently("services", &service("two", 80));
+    rig.server.set_unavailable(false);
+    assert_eq!(short(&rig.changes().await), ["+one", "+two"]);
+    rig.state.wait_for(|state| state.trouble.is_none()).await.unwrap();
+}
+
+/// So that a server that vanished without a word is noticed before the watch would have ended.
+#[tokio::test]
+async fn a_silent_connection_is_probed_by_the_kernel() {
+    let (rig, _) = Rig::synced(FakeServer::start(KINDS).await).await;
+    rig.server.watched("services").await;
+    // Source: proc_pid_net(5), tcp: the address of the other side, the state, the timer that runs;
+    // 01 is an open connection, 02 the timer of probes.
+    let port = format!(":{:04X}", rig.server.port);
+    let is_probed = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        fields[2].ends_with(&port) && fields[3] == "01" && fields[5].starts_with("02:")
+    };
+    while !std::fs::read_to_string("/proc/self/net/tcp").unwrap().lines().any(is_probed) {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn a_line_of_garbage_loses_nothing() {
     let server = FakeServer::start(KINDS).await;
