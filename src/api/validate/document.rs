@@ -13,9 +13,10 @@ use serde_json::Value;
 use super::decode::{decode, names, unread_fields};
 use super::hint::closest;
 use super::locate::Map;
+use super::parts::{Part, parts};
 use super::pool::PoolSchema;
 use super::problem::{FieldPath, Problem, Segment, shortened};
-use super::text::{Format, SyntaxError, parse, text};
+use super::text::{Format, SyntaxError, text};
 use crate::api::{Kind, Object, ObjectKey};
 
 /// Document is one object of a text.
@@ -40,7 +41,18 @@ pub enum Verdict {
     Unread,
 }
 
+impl Verdict {
+    fn problems_mut(&mut self) -> &mut [Problem] {
+        match self {
+            Self::Read(_, problems) | Self::Refused(problems) => problems,
+            Self::Unread => &mut [],
+        }
+    }
+}
+
 /// Reads the objects of one file, lists expanded, in their order.
+///
+/// A document that cannot be read at all is refused without an identity, and stops no other.
 ///
 /// # Errors
 /// Where the text as a whole cannot be read. A single wrong object is a verdict, not an error.
@@ -49,24 +61,58 @@ pub fn read(
     format: Format,
     schema: &PoolSchema,
 ) -> Result<Vec<Document>, SyntaxError> {
-    let text = text(bytes)?;
+    let mut documents = Vec::new();
+    let mut before = 0;
+    for Part { text, lines_before, values } in parts(text(bytes)?, format)? {
+        match values {
+            Ok(values) => {
+                let count = values.len();
+                let found = read_values(values, text, before, schema);
+                documents.extend(found.into_iter().map(|document| moved(document, lines_before)));
+                before += count;
+            }
+            Err(error) => {
+                let problem = Problem { place: error.place, ..Problem::at(&[], error.to_string()) };
+                documents.push(Document {
+                    name: format!("document {}", before + 1),
+                    identity: None,
+                    verdict: Verdict::Refused(vec![problem]),
+                });
+                before += 1;
+            }
+        }
+    }
+    Ok(documents)
+}
+
+/// Judges the values of a text; `before` says how many there are in front of them.
+fn read_values(
+    values: Vec<Value>,
+    text: &str,
+    before: usize,
+    schema: &PoolSchema,
+) -> Vec<Document> {
     let mut found = Vec::new();
-    for (position, value) in parse(text, format)?.into_iter().enumerate() {
-        expand(value, position, schema, &mut found);
+    for (position, value) in values.into_iter().enumerate() {
+        expand(value, before + position, schema, &mut found);
     }
     let mut map = None;
     for (position, front, document) in &mut found {
-        let (Verdict::Read(_, problems) | Verdict::Refused(problems)) = &mut document.verdict
-        else {
-            continue;
-        };
-        for problem in problems {
+        for problem in document.verdict.problems_mut() {
             let map = map.get_or_insert_with(|| Map::read(text));
             let path = problem.path.below(front);
-            problem.place = map.as_ref().and_then(|map| map.place(*position, &path));
+            problem.place = map.as_ref().and_then(|map| map.place(*position - before, &path));
         }
     }
-    Ok(found.into_iter().map(|(_, _, document)| document).collect())
+    found.into_iter().map(|(_, _, document)| document).collect()
+}
+
+/// Returns a document with its places further down.
+fn moved(mut document: Document, lines: u64) -> Document {
+    for place in document.verdict.problems_mut().iter_mut().filter_map(|one| one.place.as_mut()) {
+        place.line += lines;
+    }
+    document
 }
 
 type Found = (usize, FieldPath, Document);

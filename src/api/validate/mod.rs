@@ -9,10 +9,12 @@ mod defaults;
 mod document;
 mod hint;
 mod locate;
+mod parts;
 mod pool;
 mod problem;
 mod schema;
 mod text;
+mod yaml;
 
 #[cfg(test)]
 mod tests;

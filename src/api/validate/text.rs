@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use serde_saphyr::Options;
+
+use super::yaml;
 
 /// Most bytes of one file. Source: etcd stores at most 1.5 MiB an object; a file holds several.
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Most mappings, lists and scalars in one file.
-const MAX_NODES: usize = 500_000;
+pub(super) const MAX_NODES: usize = 500_000;
 
 /// Format is how a manifest is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,9 +85,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, SyntaxError> {
 /// Where the text breaks the format, or a bound: deep nesting, too many nodes, alias bombs.
 pub(super) fn parse(text: &str, format: Format) -> Result<Vec<Value>, SyntaxError> {
     match format {
-        Format::Yaml => {
-            serde_saphyr::from_multiple_with_options(text, options()).map_err(yaml_error)
-        }
+        Format::Yaml => yaml::parse(text),
         Format::Json => {
             let values = serde_json::Deserializer::from_str(text).into_iter();
             values.collect::<Result<Vec<Value>, _>>().map_err(|error| SyntaxError {
@@ -97,37 +96,7 @@ pub(super) fn parse(text: &str, format: Format) -> Result<Vec<Value>, SyntaxErro
     }
 }
 
-/// Returns the bounds that YAML is read within.
-pub(super) fn options() -> Options {
-    serde_saphyr::options! {
-        budget: serde_saphyr::budget! {
-            max_depth: 64,
-            max_nodes: MAX_NODES,
-            max_events: 2 * MAX_NODES,
-            max_documents: 20_000,
-            max_aliases: 1_000,
-            max_anchors: 1_000,
-            max_recorded_anchor_events: 50_000,
-            max_recorded_anchor_bytes: MAX_BYTES,
-            max_total_scalar_bytes: MAX_BYTES,
-            max_merge_keys: 1_000,
-        },
-        alias_limits: serde_saphyr::alias_limits! {
-            max_total_replayed_events: 50_000,
-            max_replay_stack_depth: 16,
-        },
-        with_snippet: false,
-    }
-}
-
-fn yaml_error(error: serde_saphyr::Error) -> SyntaxError {
-    let place = error.location().filter(|location| location.line() > 0);
-    let place = place.map(|l| Place { line: l.line(), column: l.column() });
-    let message: String = error.without_snippet().to_string().chars().take(512).collect();
-    SyntaxError { place, message: format!("not YAML that can be read: {message}") }
-}
-
 /// Reads a whole stream with a type that knows places, for messages.
 pub(super) fn parse_as<T: for<'de> Deserialize<'de>>(text: &str) -> Option<Vec<T>> {
-    serde_saphyr::from_multiple_with_options(text, options()).ok()
+    serde_saphyr::from_multiple_with_options(text, yaml::options()).ok()
 }

@@ -54,6 +54,21 @@ fn every_problem_is_said_with_its_place() {
 }
 
 #[test]
+fn a_document_that_cannot_be_read_stops_no_other() {
+    let text = pool("a", LOOPBACK) + "metadata: { name: 'b }\n---\n" + &pool("c", LOOPBACK);
+    let report = report_of(&[("a.yaml", &text)], true);
+    let lines = lines(&report);
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert_eq!(lines[0], "a.yaml: BackendPool default/a: accepted");
+    assert!(
+        lines[1].starts_with("a.yaml:6:") && lines[1].contains(": document 2: refused: "),
+        "{lines:?}"
+    );
+    assert_eq!(lines[2], "a.yaml: BackendPool default/c: accepted");
+    assert_eq!(report.summary(), "3 objects, 1 refused, 0 warnings");
+}
+
+#[test]
 fn what_only_translation_finds_is_refused_too() {
     let text = pool("a", LOOPBACK);
     let report = report_of(&[("a.yaml", &text)], false);

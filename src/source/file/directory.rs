@@ -1,6 +1,6 @@
 //! What is known of a directory, and how it is brought up to date.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -176,6 +176,7 @@ impl Directory {
 
 impl Manifest {
     fn take(&mut self, path: &Path, documents: Vec<Document>, before: &[(Identity, Object)]) {
+        let mut is_unclear = false;
         for document in documents {
             let Document { name, identity, verdict } = document;
             match (verdict, identity) {
@@ -187,7 +188,10 @@ impl Manifest {
                 }
                 (Verdict::Refused(problems), identity) => {
                     self.troubles.extend(problems.iter().map(|problem| told(path, &name, problem)));
-                    let Some(identity) = identity else { continue };
+                    let Some(identity) = identity else {
+                        is_unclear = true;
+                        continue;
+                    };
                     let good = before.iter().find(|(known, _)| *known == identity);
                     let object = good.map_or_else(|| refused(&problems), |(_, good)| good.clone());
                     self.objects.push((identity, object));
@@ -196,6 +200,22 @@ impl Manifest {
                     tracing::debug!("{}: {name} is of a kind that is not read", path.display());
                 }
             }
+        }
+        if is_unclear {
+            self.keep_missing(path, before);
+        }
+    }
+
+    /// Keeps what the file held before and does not show any more: it may be what cannot be read.
+    fn keep_missing(&mut self, path: &Path, before: &[(Identity, Object)]) {
+        let shown: BTreeSet<Identity> = self.objects.iter().map(|(one, _)| one.clone()).collect();
+        for (identity, object) in before.iter().filter(|(one, _)| !shown.contains(one)) {
+            let (kind, key) = identity;
+            tracing::info!(
+                "{}: {kind} {key} stays in use until the whole file can be read",
+                path.display()
+            );
+            self.objects.push((identity.clone(), object.clone()));
         }
     }
 }

@@ -165,6 +165,29 @@ fn a_refused_object_keeps_its_last_good_state_and_stops_no_other() {
 }
 
 #[test]
+fn a_document_that_cannot_be_read_stops_no_other_and_takes_nothing_away() {
+    let mut rig = Rig::new();
+    rig.write("a.yaml", &(service("a", 1) + &service("b", 1) + &service("c", 1)));
+    rig.told();
+    // A quote that nobody closed, then what has no kind, then an object that is new.
+    let broken = "---\nmetadata: { name: 'b }\n";
+    rig.write("a.yaml", &(service("a", 2) + broken + &service("c", 2) + &service("d", 2)));
+    let scan = rig.scan();
+    let changes: Vec<_> = scan.changes.iter().map(|c| (short(c), port_of(c))).collect();
+    let changed = ["a", "c", "d"].map(|name| (format!("+Service {name}"), 2));
+    assert_eq!(changes, changed);
+    let [trouble] = scan.troubles.as_slice() else { panic!("{:?}", scan.troubles) };
+    let line: u64 = trouble.split(':').nth(1).unwrap().parse().unwrap();
+    assert!((7..=8).contains(&line), "{trouble}");
+    assert!(trouble.contains("document 2"), "{trouble}");
+    // The same for an object that does not say what it is.
+    rig.write("a.yaml", &(service("a", 2) + "---\nmetadata: { name: b }\n"));
+    assert_eq!(rig.told(), Vec::<String>::new(), "c and d may be what cannot be read");
+    rig.write("a.yaml", &service("a", 2));
+    assert_eq!(rig.told(), ["-Service b", "-Service c", "-Service d"]);
+}
+
+#[test]
 fn of_two_equal_names_the_first_path_counts_at_the_start() {
     let mut rig = Rig::new();
     rig.write("b.yaml", &service("a", 2));

@@ -28,8 +28,7 @@ fn deep_nesting_is_refused() {
     assert!(read_bytes(json.as_bytes(), Format::Json).is_err());
 }
 
-#[test]
-fn an_alias_bomb_is_refused() {
+fn bomb() -> String {
     let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..12 {
         let before = format!("*a{}, ", level - 1).repeat(10);
@@ -39,7 +38,70 @@ fn an_alias_bomb_is_refused() {
             before.trim_end_matches(", ")
         );
     }
-    assert!(read_bytes(text.as_bytes(), Format::Yaml).is_err());
+    text
+}
+
+#[test]
+fn an_alias_bomb_is_refused_and_takes_no_other_document_with_it() {
+    let error = all(&bomb()).unwrap_err();
+    let right = "its aliases (*name) stand for too much: at most 1000 aliases and 50000 values \
+                 behind them are read; write the values out, in several files";
+    assert_eq!(error.to_string(), right);
+    assert!(error.place.is_some(), "{error:?}");
+    let good = "---\napiVersion: v1\nkind: Service\nmetadata: { name: a }\n";
+    let documents = all(&format!("{good}---\n{}{good}", bomb())).unwrap();
+    let [Verdict::Read(..), Verdict::Refused(problems), Verdict::Read(..)] =
+        documents.iter().map(|one| &one.verdict).collect::<Vec<_>>()[..]
+    else {
+        panic!("{documents:?}")
+    };
+    assert_eq!(problems[0].message, right);
+    assert!(problems[0].place.is_some_and(|place| (6..18).contains(&place.line)), "{problems:?}");
+}
+
+#[test]
+fn what_breaks_a_bound_says_which() {
+    let said = |text: &str| all(text).unwrap_err().to_string();
+    let deep = format!("a: {}{}", "[".repeat(200), "]".repeat(200));
+    assert_eq!(said(&deep), "nested deeper than 64 levels: no manifest needs as many");
+    let wide = format!("a: [{}]", "1, ".repeat(600_000));
+    assert!(said(&wide).contains("more than 500000 values"), "{}", said(&wide));
+    assert!(said(&"--- 1\n".repeat(20_001)).contains("split the file"));
+    assert!(said("a: *b\n").contains("has no anchor"), "{}", said("a: *b\n"));
+    assert!(said("a: 1\na: 2\n").contains("\"a\" is there twice"), "{}", said("a: 1\na: 2\n"));
+}
+
+/// Each is small, together they would be a hundred million values.
+#[test]
+fn many_bombs_cost_no_more_than_a_few() {
+    let text = format!("---\n{}", bomb()).repeat(2_000);
+    let documents = all(&text).unwrap();
+    assert_eq!(documents.len(), 33, "the rest is not read");
+    let list = format!("[{}]", "1, ".repeat(400));
+    let wide = format!("---\na: &a {list}\nb: [{}]\n", "*a, ".repeat(60));
+    let documents = all(&wide.repeat(500)).unwrap();
+    assert!((20..25).contains(&documents.len()), "{}", documents.len());
+}
+
+#[test]
+fn documents_around_a_broken_one_are_read_with_their_true_lines() {
+    let broken = "---\nmetadata: { name: 'b }\n";
+    let wrong =
+        "--- # what comes next\napiVersion: v1\nkind: Service\nmetadata: { name: Wrong_Name }\n";
+    for newline in ["\n", "\r\n"] {
+        let text = format!("\u{feff}{GOOD}{broken}{wrong}...\n{GOOD}").replace('\n', newline);
+        let documents = all(&text).unwrap();
+        let names: Vec<&str> = documents.iter().map(|one| one.name.as_str()).collect();
+        let pool = "BackendPool shop/shop";
+        assert_eq!(names, [pool, "document 2", "Service default/Wrong_Name", pool]);
+        let lines = GOOD.lines().count() as u64;
+        let line = |position: usize| match &documents[position].verdict {
+            Verdict::Refused(problems) => problems[0].place.unwrap().line - lines,
+            other => panic!("{other:?}"),
+        };
+        assert!((2..=3).contains(&line(1)), "{documents:?}");
+        assert_eq!(line(2), 6, "{documents:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,103 @@
+//! YAML within bounds, and what is wrong with it in words of the manifest.
+
+use serde_json::Value;
+use serde_saphyr::budget::BudgetBreach;
+use serde_saphyr::{Error, Options};
+
+use super::problem::shortened;
+use super::text::{MAX_BYTES, MAX_NODES, Place, SyntaxError};
+
+/// Deepest nesting of mappings and lists.
+const MAX_DEPTH: usize = 64;
+/// Most aliases, anchors and merge keys, each.
+const MAX_ALIASES: usize = 1_000;
+/// Most values that aliases stand for.
+const MAX_REPLAYED: usize = 50_000;
+const MAX_DOCUMENTS: usize = 20_000;
+
+/// Parses the documents of a text; empty ones are left out.
+///
+/// # Errors
+/// Where the text is no YAML, or breaks a bound: deep nesting, too many values, alias bombs.
+pub(super) fn parse(text: &str) -> Result<Vec<Value>, SyntaxError> {
+    serde_saphyr::from_multiple_with_options(text, options()).map_err(|error| {
+        let place = error.location().filter(|location| location.line() > 0);
+        let place = place.map(|l| Place { line: l.line(), column: l.column() });
+        SyntaxError { place, message: said(error.without_snippet()) }
+    })
+}
+
+/// Returns the bounds that YAML is read within.
+pub(super) fn options() -> Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_depth: MAX_DEPTH,
+            max_nodes: MAX_NODES,
+            max_events: 2 * MAX_NODES,
+            max_documents: MAX_DOCUMENTS,
+            max_aliases: MAX_ALIASES,
+            max_anchors: MAX_ALIASES,
+            max_recorded_anchor_events: MAX_REPLAYED,
+            max_recorded_anchor_bytes: MAX_BYTES,
+            max_total_scalar_bytes: MAX_BYTES,
+            max_merge_keys: MAX_ALIASES,
+        },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: MAX_REPLAYED,
+            max_replay_stack_depth: 16,
+        },
+        with_snippet: false,
+    }
+}
+
+/// Says what is wrong, and what would be right.
+fn said(error: &Error) -> String {
+    match error {
+        Error::AliasError { error, .. } => said(error),
+        Error::Budget { breach, .. } => said_of_bound(breach),
+        Error::AliasReplayCounterOverflow { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => aliases(),
+        Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            "an alias (*name) stands inside what its own anchor (&name) names: write the value out"
+                .into()
+        }
+        Error::UnknownAnchor { .. } => "an alias (*name) has no anchor (&name) before it in its \
+            document: quote the text if it begins with a star, or write the value out"
+            .into(),
+        Error::DuplicateMappingKey { key: Some(key), .. } => {
+            format!("the field {:?} is there twice in one mapping: leave one out", shortened(key))
+        }
+        other => {
+            let theirs: String = other.to_string().chars().take(512).collect();
+            format!("not YAML that can be read: {theirs}")
+        }
+    }
+}
+
+fn said_of_bound(breach: &BudgetBreach) -> String {
+    match breach {
+        BudgetBreach::Depth { .. } => {
+            format!("nested deeper than {MAX_DEPTH} levels: no manifest needs as many")
+        }
+        BudgetBreach::Documents { .. } => {
+            format!("more than {MAX_DOCUMENTS} documents: split the file")
+        }
+        BudgetBreach::Events { .. }
+        | BudgetBreach::Nodes { .. }
+        | BudgetBreach::ScalarBytes { .. }
+        | BudgetBreach::InputBytes { .. } => format!(
+            "more than {MAX_NODES} values or {MAX_BYTES} bytes of text, what aliases stand for \
+             included: split the file"
+        ),
+        _ => aliases(),
+    }
+}
+
+fn aliases() -> String {
+    format!(
+        "its aliases (*name) stand for too much: at most {MAX_ALIASES} aliases and \
+         {MAX_REPLAYED} values behind them are read; write the values out, in several files"
+    )
+}
