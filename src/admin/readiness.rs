@@ -14,6 +14,7 @@ pub struct Readiness {
     synced: AtomicBool,
     draining: AtomicBool,
     trouble: Mutex<Option<String>>,
+    refused: Mutex<(usize, Vec<String>)>,
 }
 
 /// What `/readyz` says.
@@ -22,9 +23,11 @@ pub(super) struct Report {
     pub(super) ready: bool,
     pub(super) synced: bool,
     pub(super) draining: bool,
-    /// What is wrong with the source of the configuration; nothing while it is followed.
+    /// Why the source of the configuration cannot be followed; nothing while it is.
     pub(super) source: Option<String>,
-    pub(super) message: &'static str,
+    /// The first problems of manifests that are read and refused.
+    pub(super) refused: Vec<String>,
+    pub(super) message: String,
 }
 
 impl Readiness {
@@ -38,9 +41,14 @@ impl Readiness {
         self.draining.store(true, Ordering::Release);
     }
 
-    /// Says what is wrong with the source of the configuration, or nothing once it is followed.
+    /// Says why the source of the configuration cannot be followed, or nothing once it is.
     pub fn set_trouble(&self, trouble: Option<String>) {
         *self.trouble.lock() = trouble;
+    }
+
+    /// Says how many problems there are in a source that is followed, and the first of them.
+    pub fn set_refused(&self, count: usize, first: Vec<String>) {
+        *self.refused.lock() = (count, first);
     }
 
     /// Returns whether this instance should get traffic.
@@ -52,13 +60,22 @@ impl Readiness {
         let (synced, draining) =
             (self.synced.load(Ordering::Acquire), self.draining.load(Ordering::Acquire));
         let source = self.trouble.lock().clone();
-        let message = match (draining, synced, source.is_some()) {
-            (true, _, _) => "draining",
-            (_, false, _) => "the configuration has not been read yet",
-            (_, _, true) => "serving the last good configuration: its source is out of reach",
-            _ => "serving",
+        let (count, refused) = self.refused.lock().clone();
+        let message = match (draining, synced, source.is_some(), count) {
+            (true, ..) => "draining".to_owned(),
+            (_, false, ..) => "the configuration has not been read yet".to_owned(),
+            (_, _, true, _) => {
+                "serving the last good configuration: its source cannot be followed".to_owned()
+            }
+            (_, _, _, 0) => "serving".to_owned(),
+            (_, _, _, 1) => {
+                "serving; 1 problem in the manifests: what was good before stays in use".to_owned()
+            }
+            (_, _, _, count) => format!(
+                "serving; {count} problems in the manifests: what was good before stays in use"
+            ),
         };
-        Report { ready: synced && !draining, synced, draining, source, message }
+        Report { ready: synced && !draining, synced, draining, source, refused, message }
     }
 }
 
@@ -78,6 +95,11 @@ mod tests {
         assert!(report.message.contains("last good"));
         readiness.set_trouble(None);
         assert_eq!(readiness.report().message, "serving");
+        readiness.set_refused(2, vec!["a.yaml:1:2: wrong".into()]);
+        let report = readiness.report();
+        assert!(report.ready && report.source.is_none());
+        assert_eq!(report.refused, ["a.yaml:1:2: wrong"]);
+        assert!(report.message.contains("2 problems in the manifests"), "{}", report.message);
         readiness.set_draining();
         assert!(!readiness.is_ready());
         assert_eq!(readiness.report().message, "draining");

@@ -49,7 +49,8 @@ pub(super) async fn readiness(
     let mut tick = tokio::time::interval(Duration::from_millis(20));
     loop {
         let now = state.borrow_and_update().clone();
-        readiness.set_trouble(now.trouble.clone());
+        readiness.set_trouble(now.trouble);
+        readiness.set_refused(now.refused.count, now.refused.first);
         let is_settled = !now.synced || is_served();
         if now.synced && is_settled {
             readiness.set_synced();

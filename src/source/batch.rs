@@ -16,6 +16,18 @@ pub struct Batch {
 pub struct State {
     /// Whether everything that was there at the start has been told.
     pub synced: bool,
-    /// What is wrong, for people; nothing where all is well. What was told before stays in use.
+    /// Why the source cannot be followed, for people; nothing while it can. What was told before
+    /// stays in use.
     pub trouble: Option<String>,
+    /// What is wrong in a source that can be followed.
+    pub refused: Refused,
+}
+
+/// Refused is what a source reads and cannot use; what was good of it before stays in use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// How many problems there are.
+    pub count: usize,
+    /// The first of them, for people: each says where, what, and what would be right.
+    pub first: Vec<String>,
 }

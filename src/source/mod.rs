@@ -9,4 +9,4 @@ pub mod dns;
 pub mod file;
 pub mod kubernetes;
 
-pub use batch::{Batch, State};
+pub use batch::{Batch, Refused, State};

@@ -146,12 +146,13 @@ function spark(values) {
 function showReadiness(config) {
   const ready = config.readiness;
   const state = at("state");
-  state.textContent = ready.ready ? (ready.source ? "ready, source out of reach" : "ready") : ready.draining ? "draining" : "not ready";
-  state.className = `pill ${ready.ready ? (ready.source ? "warn" : "good") : "bad"}`;
+  state.textContent = ready.ready ? (ready.source ? "ready, source not followed" : ready.refused.length ? "ready, manifests refused" : "ready") : ready.draining ? "draining" : "not ready";
+  state.className = `pill ${ready.ready ? (ready.source || ready.refused.length ? "warn" : "good") : "bad"}`;
   at("facts").textContent = `version ${config.version} · table ${config.generation} · ${config.pools} pools · ${config.routes} routes · ${config.endpoints} endpoints · ${config.workers} workers`;
   const notice = at("notice");
-  notice.hidden = !ready.source && ready.ready;
-  notice.textContent = ready.source ? `${ready.message}: ${ready.source}` : ready.message;
+  const wrong = ready.source ? [ready.source] : ready.refused;
+  notice.hidden = !wrong.length && ready.ready;
+  notice.textContent = wrong.length ? `${ready.message}: ${wrong.join("; ")}` : ready.message;
 }
 
 function showTotals(pools, rate) {

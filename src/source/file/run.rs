@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use super::directory::{Directory, SETTLE, Scan};
 use crate::metrics::Metrics;
-use crate::source::{Batch, State};
+use crate::source::{Batch, Refused, State};
 
 /// Writes in quick succession are read once.
 const QUIET: Duration = Duration::from_millis(20);
@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_secs(5);
 /// The same where there are no events at all.
 const LOOK_WITHOUT_EVENTS: Duration = Duration::from_secs(1);
 
-/// Most troubles that the state tells; all are logged.
+/// Most problems that the state tells; all are logged.
 const MAX_TOLD: usize = 5;
 
 /// Follows a directory until nobody listens any more.
@@ -60,7 +60,7 @@ pub async fn run(
         }
         metrics.control().set_source_synced(is_synced);
         metrics.control().set_source_connected(root.is_some());
-        let now = State { synced: is_synced, trouble: summary(&troubles) };
+        let now = state_of(is_synced, root.is_some(), &troubles);
         state.send_if_modified(|state| {
             let is_other = *state != now;
             *state = now;
@@ -90,13 +90,13 @@ fn log(troubles: &[String], logged: &mut BTreeSet<String>) -> usize {
     count
 }
 
-fn summary(troubles: &[String]) -> Option<String> {
-    let told: Vec<&str> = troubles.iter().take(MAX_TOLD).map(String::as_str).collect();
-    match troubles.len().checked_sub(MAX_TOLD) {
-        _ if troubles.is_empty() => None,
-        None | Some(0) => Some(told.join("; ")),
-        Some(more) => Some(format!("{}; and {more} more", told.join("; "))),
+fn state_of(synced: bool, is_readable: bool, troubles: &[String]) -> State {
+    if !is_readable {
+        let trouble = (!troubles.is_empty()).then(|| troubles.join("; "));
+        return State { synced, trouble, refused: Refused::default() };
     }
+    let first = troubles.iter().take(MAX_TOLD).cloned().collect();
+    State { synced, trouble: None, refused: Refused { count: troubles.len(), first } }
 }
 
 /// Events of the file system.

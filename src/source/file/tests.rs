@@ -344,11 +344,20 @@ async fn an_empty_directory_is_synced_too() {
 async fn trouble_is_in_the_state_as_long_as_it_lasts() {
     let mut running = start(&service("a", 80));
     running.batches.recv().await.unwrap();
-    running.state.wait_for(|state| state.synced && state.trouble.is_none()).await.unwrap();
+    let good = |state: &State| state.trouble.is_none() && state.refused.count == 0;
+    running.state.wait_for(|state| state.synced && good(state)).await.unwrap();
     replace(running.folder.path(), "a: [");
-    running.state.wait_for(|state| state.synced && state.trouble.is_some()).await.unwrap();
+    let state = running.state.wait_for(|state| state.refused.count == 1).await.unwrap().clone();
+    assert_eq!((state.synced, state.trouble), (true, None), "the directory itself can be read");
+    assert!(state.refused.first[0].starts_with("a.yaml:1:"), "{:?}", state.refused);
     replace(running.folder.path(), &service("a", 80));
-    running.state.wait_for(|state| state.trouble.is_none()).await.unwrap();
+    running.state.wait_for(good).await.unwrap();
+    let away = running.folder.path().with_extension("away");
+    fs::rename(running.folder.path(), &away).unwrap();
+    let state = running.state.wait_for(|state| state.trouble.is_some()).await.unwrap().clone();
+    assert_eq!((state.synced, state.refused.count), (true, 0), "{state:?}");
+    fs::rename(&away, running.folder.path()).unwrap();
+    running.state.wait_for(good).await.unwrap();
 }
 
 #[tokio::test]

@@ -165,7 +165,7 @@ impl Progress {
         });
         metrics.control().set_source_synced(self.was_synced);
         metrics.control().set_source_connected(trouble.is_none());
-        let new = State { synced: self.was_synced, trouble };
+        let new = State { synced: self.was_synced, trouble, ..State::default() };
         state.send_if_modified(|old| {
             let is_new = *old != new;
             *old = new;
