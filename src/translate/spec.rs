@@ -37,6 +37,7 @@ pub(super) fn translate(
     let idle = timeout("idle", timeouts.and_then(|t| t.idle.as_ref()), no_idle);
     let keep_alive =
         timeout("keepAlive", timeouts.and_then(|t| t.keep_alive.as_ref()), defaults.keep_alive);
+    let connect = connect.and_then(|time| above_zero("spec.timeouts.connect", time, problems));
     let hash_on = hash_keys(balancing, problems);
     let slow_start = slow_start(balancing, problems);
     let locality = balancing.locality.as_ref().map(|spec| locality(spec, problems));
@@ -56,7 +57,7 @@ pub(super) fn translate(
         outlier: every(outlier)?,
         panic_threshold: percent(spec.panic_threshold.unwrap_or(0)),
         retry: every(retry)?,
-        connect_timeout: connect.map(|time| time.max(Duration::from_millis(1)))?,
+        connect_timeout: connect?,
         idle_timeout: idle.map(|time| (!time.is_zero()).then_some(time))?,
         keep_alive: keep_alive?,
         limits: limits?,
@@ -73,6 +74,15 @@ fn every<T>(value: Option<Option<T>>) -> Option<Option<T>> {
         Some(None) => None,
         Some(value) => Some(value),
     }
+}
+
+/// Returns a time that must be one, or notes that it is none.
+fn above_zero(field: &str, time: Duration, problems: &mut Problems) -> Option<Duration> {
+    if time.is_zero() {
+        problems.spec(field, "must be above 0s: write for instance 1s, or leave it out");
+        return None;
+    }
+    Some(time)
 }
 
 fn percent(value: i32) -> u8 {
@@ -128,7 +138,7 @@ fn slow_start(spec: &api::LoadBalancing, problems: &mut Problems) -> Option<Opti
         problems.spec(field, "is longer than 1h");
         return None;
     }
-    Some((!window.is_zero()).then_some(window))
+    above_zero(field, window, problems).map(Some)
 }
 
 fn locality(spec: &api::Locality, problems: &mut Problems) -> Option<LocalityPreference> {
@@ -228,9 +238,17 @@ fn expected(spec: &api::HttpCheck) -> Vec<(u16, u16)> {
 }
 
 fn outlier(spec: &api::OutlierDetection, problems: &mut Problems) -> Option<Outlier> {
-    let field = "spec.outlierDetection";
-    let base = problems.take(&format!("{field}.baseEjectionTime"), spec.base_ejection_time.parse());
-    let most = problems.take(&format!("{field}.maxEjectionTime"), spec.max_ejection_time.parse());
+    let (base_field, most_field) =
+        ("spec.outlierDetection.baseEjectionTime", "spec.outlierDetection.maxEjectionTime");
+    let base = problems.take(base_field, spec.base_ejection_time.parse());
+    let base = base.and_then(|time| above_zero(base_field, time, problems));
+    let most = problems.take(most_field, spec.max_ejection_time.parse());
+    if let (Some(base), Some(most)) = (base, most)
+        && base > most
+    {
+        problems.spec(base_field, "must not be longer than maxEjectionTime");
+        return None;
+    }
     Some(Outlier {
         consecutive_errors: number(spec.consecutive_errors).max(1),
         base_ejection_time: base?,
@@ -268,7 +286,11 @@ fn retry(spec: &api::Retry, problems: &mut Problems) -> Option<Retry> {
 fn limits(spec: &api::Limits, defaults: &Pool, problems: &mut Problems) -> Option<Limits> {
     let queue_timeout = match &spec.queue_timeout {
         None => defaults.limits.queue_timeout,
-        Some(time) => problems.take("spec.limits.queueTimeout", time.parse())?,
+        Some(time) => {
+            let field = "spec.limits.queueTimeout";
+            let time = problems.take(field, time.parse())?;
+            above_zero(field, time, problems)?
+        }
     };
     let endpoint = spec.per_endpoint.as_ref();
     Some(Limits {
@@ -284,11 +306,9 @@ fn limits(spec: &api::Limits, defaults: &Pool, problems: &mut Problems) -> Optio
 }
 
 fn rate_limit(spec: &api::RateLimit, problems: &mut Problems) -> Option<RateLimit> {
-    let per = problems.take("spec.rateLimit.per", spec.per.parse())?;
-    if per.is_zero() {
-        problems.spec("spec.rateLimit.per", "must be above 0");
-        return None;
-    }
+    let field = "spec.rateLimit.per";
+    let per = problems.take(field, spec.per.parse())?;
+    let per = above_zero(field, per, problems)?;
     Some(RateLimit {
         requests: number(spec.requests).max(1),
         per,

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::{Options, Translator, translate};
 use crate::api::{
-    Change, DnsRecord, InvalidObject, Kind, Object, ObjectKey, Objects, ReferenceGrant,
+    Change, ConditionType, DnsRecord, InvalidObject, Kind, Object, ObjectKey, Objects,
+    ReferenceGrant,
 };
 use crate::model::Changed;
 
@@ -58,6 +59,44 @@ fn pool(key: &ObjectKey, variant: u8) -> Object {
     Object::BackendPool(parse(json!({
         "apiVersion": "weir.dev/v1alpha1", "kind": "BackendPool", "metadata": metadata, "spec": spec,
     })))
+}
+
+/// As stored by an API server that had an older CRD.
+#[test]
+fn a_time_of_zero_that_means_nothing_is_refused_where_no_crd_did_it() {
+    let key = ObjectKey::new("a", "a");
+    for (spec, field) in [
+        (json!({"timeouts": {"connect": "0s"}}), "spec.timeouts.connect"),
+        (json!({"limits": {"queueTimeout": "0ms"}}), "spec.limits.queueTimeout"),
+        (json!({"rateLimit": {"requests": 1, "per": "0s"}}), "spec.rateLimit.per"),
+        (
+            json!({"loadBalancing": {"slowStart": {"window": "0s"}}}),
+            "spec.loadBalancing.slowStart.window",
+        ),
+        (
+            json!({"outlierDetection": {"baseEjectionTime": "0s"}}),
+            "spec.outlierDetection.baseEjectionTime",
+        ),
+        (
+            json!({"outlierDetection": {"baseEjectionTime": "6m"}}),
+            "spec.outlierDetection.baseEjectionTime",
+        ),
+        (json!({"healthCheck": {"tcp": {}, "timeout": "0s"}}), "spec.healthCheck.timeout"),
+        (json!({"healthCheck": {"tcp": {}, "interval": "0s"}}), "spec.healthCheck.interval"),
+    ] {
+        let mut spec = spec;
+        spec["backends"] = json!([{"service": {"name": "a", "port": 80}}]);
+        let object = parse(json!({"metadata": meta(&key), "spec": spec}));
+        let mut objects = Objects::default();
+        let object = Some(Object::BackendPool(object));
+        objects.apply(Change { kind: Kind::BackendPool, key: key.clone(), object });
+        let mut translator = Translator::new(Options::default());
+        translator.restart(&objects);
+        let conditions = translator.update_of(&objects, &key).unwrap().conditions;
+        let accepted = conditions.iter().find(|one| one.kind == ConditionType::Accepted).unwrap();
+        let says = format!("{field}: ");
+        assert!(!accepted.status && accepted.message.starts_with(&says), "{accepted:?}");
+    }
 }
 
 fn slice(key: &ObjectKey, variant: u8) -> Object {

@@ -90,9 +90,12 @@ pub struct HashKey {
 /// SlowStart gives an endpoint that has just become ready a growing share.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("duration(self.window) > duration('0s')")
+    .message("slowStart.window must be above 0s: leave slowStart out for none"))]
 pub struct SlowStart {
     /// How long the share grows, from a tenth to the whole, counted from when this endpoint became
-    /// ready. Endpoints that Weir finds at its own start are taken as warm. Up to 1h.
+    /// ready. Endpoints that Weir finds at its own start are taken as warm. Above 0s, up to
+    /// 1h.
     pub window: DurationString,
 }
 
@@ -173,7 +176,7 @@ pub struct SessionPersistence {
     pub session_name: String,
 
     /// How long a session lasts; then a new endpoint is chosen. A cookie gets it as Max-Age.
-    /// Default is no limit, and a cookie that ends with the browser session.
+    /// `0s` is no limit. Default is no limit, and a cookie that ends with the browser session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub absolute_timeout: Option<DurationString>,
 }

@@ -12,6 +12,10 @@ use super::super::duration::DurationString;
     .message("exactly one of http, tcp and grpc must be set"))]
 #[x_kube(validation = Rule::new("duration(self.timeout) <= duration(self.interval)")
     .message("healthCheck.timeout must not be longer than healthCheck.interval"))]
+#[x_kube(validation = Rule::new("duration(self.timeout) > duration('0s')")
+    .message("healthCheck.timeout must be above 0s"))]
+#[x_kube(validation = Rule::new("duration(self.interval) >= duration('100ms')")
+    .message("healthCheck.interval must be at least 100ms"))]
 pub struct HealthCheck {
     /// An HTTP/1.1 request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,7 +39,7 @@ pub struct HealthCheck {
     #[serde(default = "five_seconds")]
     pub interval: DurationString,
 
-    /// Time that one check may take. Default is 1s.
+    /// Time that one check may take. Above 0s. Default is 1s.
     #[serde(default = "one_second")]
     pub timeout: DurationString,
 
@@ -128,6 +132,10 @@ pub struct GrpcCheck {
 /// OutlierDetection ejects endpoints that answer real requests badly.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("duration(self.baseEjectionTime) > duration('0s')")
+    .message("outlierDetection.baseEjectionTime must be above 0s: leave outlierDetection out where nothing may be ejected"))]
+#[x_kube(validation = Rule::new("duration(self.baseEjectionTime) <= duration(self.maxEjectionTime)")
+    .message("outlierDetection.baseEjectionTime must not be longer than outlierDetection.maxEjectionTime"))]
 pub struct OutlierDetection {
     /// Errors in a row (no connection, reset, time out, or a 5xx answer) that eject an endpoint.
     /// 1 to 1000. Default is 5.
@@ -135,11 +143,12 @@ pub struct OutlierDetection {
     #[schemars(range(min = 1, max = 1000))]
     pub consecutive_errors: i32,
 
-    /// How long the first ejection lasts; it grows with each ejection in a row. Default is 30s.
+    /// How long the first ejection lasts; it grows with each ejection in a row. Above
+    /// 0s. Default is 30s.
     #[serde(default = "thirty_seconds")]
     pub base_ejection_time: DurationString,
 
-    /// Longest ejection. Default is 5m.
+    /// Longest ejection; not below `baseEjectionTime`. Default is 5m.
     #[serde(default = "five_minutes")]
     pub max_ejection_time: DurationString,
 

@@ -88,8 +88,10 @@ fn twenty() -> i32 {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!(has(self.request) && has(self.backendRequest)) || duration(self.request) == duration('0s') || duration(self.backendRequest) <= duration(self.request)")
     .message("timeouts.backendRequest must not be longer than timeouts.request"))]
+#[x_kube(validation = Rule::new("!has(self.connect) || duration(self.connect) > duration('0s')")
+    .message("timeouts.connect must be above 0s: leave it out for 2s"))]
 pub struct PoolTimeouts {
-    /// Time to open a connection. Default is 2s.
+    /// Time to open a connection. Above 0s. Default is 2s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connect: Option<DurationString>,
 
@@ -98,7 +100,8 @@ pub struct PoolTimeouts {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle: Option<DurationString>,
 
-    /// How long an unused connection is kept. Default is 60s.
+    /// How long an unused connection is kept. `0s` keeps none: each request opens one of its own.
+    /// Default is 60s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_alive: Option<DurationString>,
 
@@ -118,6 +121,8 @@ pub struct PoolTimeouts {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(self.queueTimeout) || has(self.maxPending)")
     .message("limits.queueTimeout needs limits.maxPending: without a queue nothing waits"))]
+#[x_kube(validation = Rule::new("!has(self.queueTimeout) || duration(self.queueTimeout) > duration('0s')")
+    .message("limits.queueTimeout must be above 0s: leave limits.maxPending out where nothing may wait"))]
 #[x_kube(validation = Rule::new("!has(self.maxPending) || has(self.maxRequests) || (has(self.perEndpoint) && has(self.perEndpoint.maxRequests))")
     .message("limits.maxPending needs limits.maxRequests or limits.perEndpoint.maxRequests: without it nothing has to wait"))]
 pub struct Limits {
@@ -136,7 +141,7 @@ pub struct Limits {
     #[schemars(range(min = 0, max = 1_000_000))]
     pub max_pending: Option<i32>,
 
-    /// How long a request may wait; then it gets 503. Default is 1s.
+    /// How long a request may wait; then it gets 503. Above 0s. Default is 1s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue_timeout: Option<DurationString>,
 
@@ -163,12 +168,14 @@ pub struct EndpointLimits {
 /// RateLimit bounds requests per time; those above are answered 429 with Retry-After.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("duration(self.per) > duration('0s')")
+    .message("rateLimit.per must be above 0s: leave rateLimit out for no limit"))]
 pub struct RateLimit {
     /// Requests allowed per `per`. 1 to 1000000.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub requests: i32,
 
-    /// The time. Default is 1s.
+    /// The time. Above 0s. Default is 1s.
     #[serde(default = "one_second")]
     pub per: DurationString,
 

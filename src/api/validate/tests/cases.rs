@@ -108,6 +108,55 @@ pub const CASES: &[(&str, &str, &str, &str)] = &[
         "healthCheck: {grpc: {}}",
     ),
     (
+        "timeouts: {connect: 0s}",
+        "spec.timeouts",
+        "timeouts.connect must be above 0s: leave it out for 2s",
+        "timeouts: {connect: 1ms, idle: 0s, keepAlive: 0s, request: 0s, backendRequest: 0s}",
+    ),
+    (
+        "limits: {maxRequests: 1, maxPending: 1, queueTimeout: 0ms}",
+        "spec.limits",
+        "limits.queueTimeout must be above 0s: leave limits.maxPending out where nothing may wait",
+        "limits: {maxRequests: 1, maxPending: 1, queueTimeout: 1ms}",
+    ),
+    (
+        "rateLimit: {requests: 1, per: 0s}",
+        "spec.rateLimit",
+        "rateLimit.per must be above 0s: leave rateLimit out for no limit",
+        "rateLimit: {requests: 1, per: 1ms}",
+    ),
+    (
+        "loadBalancing: {slowStart: {window: 0h0m}}",
+        "spec.loadBalancing.slowStart",
+        "slowStart.window must be above 0s: leave slowStart out for none",
+        "loadBalancing: {slowStart: {window: 1h}}",
+    ),
+    (
+        "outlierDetection: {baseEjectionTime: 0s}",
+        "spec.outlierDetection",
+        "outlierDetection.baseEjectionTime must be above 0s: leave outlierDetection out where \
+         nothing may be ejected",
+        "outlierDetection: {}",
+    ),
+    (
+        "outlierDetection: {baseEjectionTime: 6m}",
+        "spec.outlierDetection",
+        "outlierDetection.baseEjectionTime must not be longer than outlierDetection.maxEjectionTime",
+        "outlierDetection: {baseEjectionTime: 6m, maxEjectionTime: 6m}",
+    ),
+    (
+        "healthCheck: {tcp: {}, timeout: 0s}",
+        "spec.healthCheck",
+        "healthCheck.timeout must be above 0s",
+        "healthCheck: {tcp: {}, timeout: 1ms}",
+    ),
+    (
+        "healthCheck: {tcp: {}, timeout: 1ms, interval: 99ms}",
+        "spec.healthCheck",
+        "healthCheck.interval must be at least 100ms",
+        "healthCheck: {tcp: {}, timeout: 1ms, interval: 100ms}",
+    ),
+    (
         "healthCheck: {tcp: {}, timeout: 1m1s}",
         "spec.healthCheck",
         "healthCheck.timeout must not be longer than healthCheck.interval",
