@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use crate::config::{AccessLog as AccessLogMode, RunArgs};
+use crate::config::{AccessLog as AccessLogMode, ByteSize, LimitArgs, RunArgs};
 use crate::metrics::Metrics;
 use crate::proxy;
 use crate::proxy::access_log::{AccessLog, AccessLogFormat};
@@ -56,13 +56,31 @@ pub(super) fn spawn(
         access_log,
         geoip: geo,
         tls: Some(Arc::clone(tls)),
+        limits: client_limits(&args.limits),
         ..proxy::Options::default()
     };
-    if args.max_connections_per_client > 0 {
-        options.max_connections_per_client = Some(args.max_connections_per_client as usize);
+    if args.limits.max_connections_per_client > 0 {
+        options.max_connections_per_client = Some(args.limits.max_connections_per_client as usize);
     }
-    if args.max_connections > 0 {
-        options.max_connections = args.max_connections as usize;
+    if args.limits.max_connections > 0 {
+        options.max_connections = args.limits.max_connections as usize;
     }
     Ok(proxy::spawn(options, table.clone(), Arc::clone(metrics))?)
+}
+
+/// Returns what the flags say of what one client may ask.
+fn client_limits(args: &LimitArgs) -> proxy::ClientLimits {
+    let size = |size: ByteSize| usize::try_from(size.0).unwrap_or(usize::MAX);
+    proxy::ClientLimits {
+        head_timeout: args.header_timeout,
+        handshake_timeout: args.handshake_timeout,
+        idle_timeout: args.keep_alive_timeout,
+        progress: proxy::Progress { timeout: args.client_timeout, rate: args.client_min_rate },
+        max_head_bytes: size(args.max_header_bytes),
+        max_fields: args.max_headers.into(),
+        max_target_bytes: size(args.max_target_bytes),
+        max_streams: args.max_streams,
+        max_requests: args.max_requests_per_connection,
+        max_body_bytes: Some(args.max_request_body_bytes.0).filter(|most| *most > 0),
+    }
 }

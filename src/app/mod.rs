@@ -13,6 +13,7 @@ pub mod events;
 mod explain;
 mod follow;
 mod logging;
+mod memory;
 mod probe;
 pub mod run;
 mod surroundings;

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::control_side::{self, Origin, Parts};
-use super::{data_side, logging, surroundings};
+use super::{data_side, logging, memory, surroundings};
 use crate::admin;
 use crate::config::RunArgs;
 use crate::metrics::Metrics;
@@ -76,6 +76,7 @@ pub async fn run(
     started(Running { http, admin: admin_address, table: table.clone() });
     let parts = Parts {
         table,
+    let memory = memory::watch(args.limits.memory_limit, proxy.pressure(), Arc::clone(&metrics));
         pools,
         readers,
         metrics,
@@ -88,6 +89,7 @@ pub async fn run(
     wait(shutdown, &mut tasks).await?;
     tracing::info!("draining");
     readiness.set_draining();
+    tasks.spawn(memory);
     proxy.drain(args.drain_delay, args.drain_timeout).await;
     tracing::info!("stopped");
     Ok(())

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
-use super::{HeaderArg, ObjectArg, parse_address, parse_duration, parse_network};
+use super::{HeaderArg, LimitArgs, ObjectArg, parse_address, parse_duration, parse_network};
 
 /// Weir: a Kubernetes-native ingress controller and load balancer.
 ///
@@ -121,16 +121,9 @@ pub struct RunArgs {
     #[arg(long, env = "WEIR_METRICS_ENDPOINT_LIMIT", value_name = "N", default_value_t = 2000)]
     pub metrics_endpoint_limit: usize,
 
-    /// Most client connections at once; 0 is as many as file descriptors allow. Each worker takes an
-    /// equal part, so that new ones may wait before the whole is reached
-    #[arg(long, env = "WEIR_MAX_CONNECTIONS", value_name = "N", default_value_t = 0)]
-    pub max_connections: u32,
-
-    /// Most connections at once of one client address, of IPv6 of its /64; those above are closed.
-    /// With --proxy-protocol it is the announced address. 0 is no limit: behind a proxy that hides its
-    /// clients all of them are one
-    #[arg(long, env = "WEIR_MAX_CONNECTIONS_PER_CLIENT", value_name = "N", default_value_t = 0)]
-    pub max_connections_per_client: u32,
+    /// What clients may ask.
+    #[command(flatten)]
+    pub limits: LimitArgs,
 
     /// Watch only this namespace
     #[arg(long, env = "WEIR_WATCH_NAMESPACE", value_name = "NAMESPACE")]

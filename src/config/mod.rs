@@ -3,10 +3,14 @@
 //! Only `main` and `app` import this; each folder has small options of its own, which `app` fills.
 
 mod args;
+mod limit_args;
 mod values;
 
 pub use args::{
     AccessLog, Args, BackendArgs, CheckArgs, Command, DemoArgs, ExplainArgs, LogFormat, ProbeArgs,
     RunArgs,
 };
-pub use values::{ByteSize, HeaderArg, ObjectArg, parse_address, parse_duration, parse_network};
+pub use limit_args::LimitArgs;
+pub use values::{
+    ByteSize, HeaderArg, ObjectArg, parse_address, parse_duration, parse_network, parse_time,
+};

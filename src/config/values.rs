@@ -55,6 +55,17 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     if text.is_empty() { Err(wrong()) } else { Ok(total) }
 }
 
+/// Parses a time that is not 0.
+///
+/// # Errors
+/// Where the text has another form; the message says what would be right.
+pub fn parse_time(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err("write a time above 0, for instance 10s".to_owned()),
+        time => Ok(time),
+    }
+}
+
 /// Parses an address with its port.
 ///
 /// # Errors

@@ -157,6 +157,10 @@ families! {
     CERTIFICATES_KEPT Gauge "weir_tls_certificates_kept" []
         "Secrets that hold no usable certificate now and whose last good one stays in use."
 
+    MEMORY_LIMIT Gauge "weir_memory_limit_bytes" []
+        "Memory that the process may use, by --memory-limit or its cgroup; 0 where nothing says it."
+    MEMORY_USED Gauge "weir_memory_used_bytes" []
+        "Memory in use as it counts against the limit; from 85 percent connections end early, from 92 percent requests get 503."
     PANICS Counter "weir_panics_total" []
         "Faults in the program that cost one connection or one task."
     ACCESS_LOG_DROPPED Counter "weir_access_log_dropped_total" []

@@ -269,6 +269,8 @@ fn rest(metrics: &Metrics, families: &mut Vec<MetricFamily>) {
     families.extend([certificates, build].map(Samples::finish));
     families.extend([
         Samples::one(&names::CERTIFICATES_KEPT, control.kept_certificates.load(Relaxed)),
+        Samples::one(&names::MEMORY_LIMIT, control.memory_limit.load(Relaxed)),
+        Samples::one(&names::MEMORY_USED, control.memory_used.load(Relaxed)),
         Samples::one(&names::PANICS, control.panics.value()),
         Samples::one(&names::ACCESS_LOG_DROPPED, control.access_log_dropped.value()),
         Samples::one(&names::EVENTS_DROPPED, control.events_dropped.value()),

@@ -27,6 +27,8 @@ pub struct Control {
     pub(super) leader: AtomicBool,
     pub(super) certificates: Mutex<Vec<CertificateExpiry>>,
     pub(super) kept_certificates: AtomicU64,
+    pub(super) memory_limit: AtomicU64,
+    pub(super) memory_used: AtomicU64,
     pub(super) panics: Counter,
     pub(super) access_log_dropped: Counter,
     pub(super) events_dropped: Counter,
@@ -132,6 +134,16 @@ impl Control {
     /// Shows how many Secrets are broken while their last good certificate stays in use.
     pub fn set_kept_certificates(&self, count: usize) {
         self.kept_certificates.store(count as u64, Ordering::Relaxed);
+    }
+
+    /// Shows how much memory the process may use.
+    pub fn set_memory_limit(&self, bytes: u64) {
+        self.memory_limit.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Shows how much of it is in use.
+    pub fn set_memory_used(&self, bytes: u64) {
+        self.memory_used.store(bytes, Ordering::Relaxed);
     }
 
     /// Counts a panic.

@@ -39,6 +39,7 @@ reasons! {
     NoRoute "no_route" 404 "Routes serve this host, but none matches the request."
     NotReady "not_ready" 503 "The configuration has not been read yet."
     Draining "draining" 503 "This instance is shutting down."
+    Overloaded "overloaded" 503 "This instance has too little memory left."
     NoEndpoint "no_endpoint" 503 "The pool has no endpoint that may take the request."
     ConnectFailed "connect_failed" 502 "No connection to the endpoint could be opened."
     ConnectTimeout "connect_timeout" 504 "Opening a connection to the endpoint took too long."
@@ -68,6 +69,7 @@ reasons! {
     NotImplemented "not_implemented" 501 "The request asks for something that is not supported."
     VersionNotSupported "version_not_supported" 505 "The version of HTTP is not supported."
     ClientGone "client_gone" 499 "The client left before it had its answer."
+    SlowReader "slow_reader" 499 "The client took too long to read the answer."
     Internal "internal" 500 "A fault in this program; its log says more."
 }
 

@@ -15,6 +15,9 @@ pub struct Limits {
     pub max_pending: u32,
     /// How long a request may wait.
     pub queue_timeout: Duration,
+    /// Bytes of the body of a request; nothing leaves it to the process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_body_bytes: Option<u64>,
     /// Bounds of each endpoint.
     pub per_endpoint: EndpointLimits,
 }

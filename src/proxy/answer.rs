@@ -25,6 +25,7 @@ impl From<Reason> for Refusal {
             | Reason::QueueFull
             | Reason::QueueTimeout
             | Reason::NotReady
+            | Reason::Overloaded
             | Reason::Draining => Some(Duration::from_secs(1)),
             _ => None,
         };

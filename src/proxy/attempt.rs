@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use http::HeaderMap;
 
-use super::client_body::ClientBody;
+use super::client_body::{BodyError, ClientBody};
 use super::deadline::before;
 use super::forward::{Forward, RequestBody};
 use super::retry::is_idempotent;
@@ -108,7 +108,10 @@ fn failure(error: Broken, unsent: Unsent<ClientBody>) -> Failure {
         Broken::Http(Error::Protocol(_)) => {
             (Reason::UpstreamProtocolError, Outcome::ProtocolError, None)
         }
-        Broken::Http(Error::RequestBody(_)) => (Reason::BadRequest, Outcome::ClientGone, None),
+        Broken::Http(Error::RequestBody(error)) => {
+            let reason = BodyError::reason(&*error).unwrap_or(Reason::BadRequest);
+            (reason, Outcome::ClientGone, None)
+        }
         Broken::Late(Reason::UpstreamTimeout) => {
             (Reason::UpstreamTimeout, Outcome::TimedOut, Some(RetryCondition::Timeout))
         }

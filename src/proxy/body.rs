@@ -1,14 +1,16 @@
 //! The body of an answer on its way to the client.
 
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::client_body::ClientBody;
+use super::client_body::{BodyError, ClientBody};
 use super::record::Record;
+use super::stall::Stall;
 use super::wheel::Timer;
 use crate::metrics::Reason;
 use crate::upstream::clock::{self, Millis};
@@ -20,6 +22,10 @@ pub(super) struct AnswerBody {
     source: Source,
     /// Nothing where somebody else keeps it, as a tunnel does.
     record: Option<Record>,
+    /// Over HTTP/2: how it is taken.
+    stall: Option<Rc<Stall>>,
+    /// Length of the piece that was handed over last.
+    handed_over: usize,
 }
 
 #[derive(Debug)]
@@ -51,18 +57,27 @@ pub(super) struct Guards {
 pub(super) struct Cut(Reason);
 
 impl AnswerBody {
+    fn new(source: Source, record: Option<Record>) -> Self {
+        Self { source, record, stall: None, handed_over: 0 }
+    }
+
+    /// Watches whether the client takes it.
+    pub(super) fn watch(&mut self, stall: Option<Rc<Stall>>) {
+        self.stall = stall;
+    }
+
     pub(super) fn text(text: Bytes, mut record: Record) -> Self {
         record.response_bytes = text.len() as u64;
-        Self { source: Source::Text(text), record: Some(record) }
+        Self::new(Source::Text(text), Some(record))
     }
 
     /// No body, for an answer whose record is kept elsewhere.
     pub(super) fn nothing() -> Self {
-        Self { source: Source::Text(Bytes::new()), record: None }
+        Self::new(Source::Text(Bytes::new()), None)
     }
 
     pub(super) fn endpoint(body: http1::Body<ClientBody>, guards: Guards, record: Record) -> Self {
-        Self { source: Source::Endpoint(body, guards), record: Some(record) }
+        Self::new(Source::Endpoint(body, guards), Some(record))
     }
 }
 
@@ -104,7 +119,10 @@ impl Body for AnswerBody {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        let Self { source, record } = self.get_mut();
+        let Self { source, record, stall, handed_over } = self.get_mut();
+        if let Some(stall) = stall {
+            stall.went_out(*handed_over);
+        }
         let (body, guards, record) = match (source, record) {
             (Source::Text(text), _) if !text.is_empty() => {
                 return Poll::Ready(Some(Ok(Frame::data(std::mem::take(text)))));
@@ -118,10 +136,17 @@ impl Body for AnswerBody {
         };
         match Pin::new(&mut *body).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
-                record.response_bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                record.response_bytes += length as u64;
+                if let Some(stall) = stall {
+                    *handed_over = length;
+                    stall.handed_over();
+                }
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(http1::Error::RequestBody(_)))) => cut(record, Reason::ClientGone),
+            Poll::Ready(Some(Err(http1::Error::RequestBody(error)))) => {
+                cut(record, BodyError::reason(&*error).unwrap_or(Reason::ClientGone))
+            }
             Poll::Ready(Some(Err(error))) => {
                 let outcome = match error {
                     http1::Error::Protocol(_) => Outcome::ProtocolError,
@@ -159,6 +184,9 @@ impl Drop for AnswerBody {
     fn drop(&mut self) {
         let is_over = self.is_end_stream();
         let Some(record) = &mut self.record else { return };
+        if self.stall.as_ref().is_some_and(|stall| stall.is_over()) {
+            record.reason = Some(Reason::SlowReader);
+        }
         // hyper does not ask again after the last piece.
         if is_over {
             record.complete();

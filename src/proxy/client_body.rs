@@ -1,5 +1,6 @@
-//! The body of a request, whichever codec reads it from the client.
+//! The body of a request, whichever codec reads it from the client, and its bounds.
 
+use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -8,14 +9,33 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::http1;
+use super::pace::{Pace, Progress};
+use super::wheel::Timer;
+use crate::metrics::Reason;
+use crate::upstream::clock;
 
 /// ClientBody is the body of a request on its way from the client.
 #[derive(Debug)]
-pub(super) enum ClientBody {
-    /// Read by hyper.
+pub(super) struct ClientBody {
+    source: Source,
+    /// How many more bytes it may have.
+    room: u64,
+    /// The least rate, where there is one.
+    progress: Option<Progress>,
+    /// Of a client that was waited for; in a box, since most bodies are there at once.
+    waited: Option<Box<Waited>>,
+}
+
+#[derive(Debug)]
+enum Source {
     Hyper(Incoming),
-    /// Read by our own codec.
     Own(http1::Body),
+}
+
+#[derive(Debug)]
+struct Waited {
+    pace: Pace,
+    timer: Timer,
 }
 
 /// BodyError says why a body cannot be read to its end.
@@ -27,6 +47,93 @@ pub(super) enum BodyError {
     /// Our own codec says so.
     #[error(transparent)]
     Own(#[from] http1::BodyError),
+    /// It is longer than it may be.
+    #[error("the request body is too large")]
+    TooLarge,
+    /// The client sends it slower than it may.
+    #[error("the request body came too slowly")]
+    TooSlow,
+}
+
+impl BodyError {
+    /// Returns the reason that the client gets, of an error that may be one of these.
+    pub(super) fn reason(error: &(dyn Error + 'static)) -> Option<Reason> {
+        match error.downcast_ref() {
+            Some(Self::TooLarge) => Some(Reason::BodyTooLarge),
+            Some(Self::TooSlow) => Some(Reason::BodyTimeout),
+            _ => None,
+        }
+    }
+}
+
+impl ClientBody {
+    /// A body that hyper reads.
+    pub(super) fn hyper(body: Incoming) -> Self {
+        Self::new(Source::Hyper(body))
+    }
+
+    /// A body that our own codec reads.
+    pub(super) fn own(body: http1::Body) -> Self {
+        Self::new(Source::Own(body))
+    }
+
+    fn new(source: Source) -> Self {
+        Self { source, room: u64::MAX, progress: None, waited: None }
+    }
+
+    /// Sets its bounds.
+    ///
+    /// # Errors
+    /// Where it is known already that it is longer.
+    pub(super) fn bound(
+        &mut self,
+        most: Option<u64>,
+        progress: Option<Progress>,
+    ) -> Result<(), Reason> {
+        self.room = most.unwrap_or(u64::MAX);
+        self.progress = progress;
+        let is_larger = self.size_hint().exact().is_some_and(|length| length > self.room);
+        if is_larger { Err(Reason::BodyTooLarge) } else { Ok(()) }
+    }
+
+    /// Lets it be idle: an endpoint that answers before the end of the body converses.
+    pub(super) fn allow_idle(&mut self) {
+        (self.progress, self.waited) = (None, None);
+    }
+
+    fn poll_source(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut self.source {
+            Source::Hyper(body) => {
+                Pin::new(body).poll_frame(context).map(|frame| frame.map(|f| f.map_err(Into::into)))
+            }
+            Source::Own(body) => {
+                Pin::new(body).poll_frame(context).map(|frame| frame.map(|f| f.map_err(Into::into)))
+            }
+        }
+    }
+
+    /// Whether the client, which owes the next byte, is too slow.
+    fn is_too_slow(&mut self, context: &Context<'_>) -> bool {
+        let Some(progress) = self.progress else { return false };
+        let waited = self
+            .waited
+            .get_or_insert_with(|| Box::new(Waited { pace: Pace::default(), timer: Timer::new() }));
+        if waited.pace.begin(clock::now()) {
+            waited.timer.set(waited.pace.deadline(progress));
+        }
+        waited.timer.poll_due(context).is_ready() && waited.pace.is_over(clock::now(), progress)
+    }
+
+    fn came(&mut self, length: usize) -> Result<(), BodyError> {
+        if let (Some(waited), Some(progress)) = (&mut self.waited, self.progress) {
+            waited.pace.moved(clock::now(), length, progress);
+        }
+        self.room = self.room.checked_sub(length as u64).ok_or(BodyError::TooLarge)?;
+        Ok(())
+    }
 }
 
 impl Body for ClientBody {
@@ -37,27 +144,30 @@ impl Body for ClientBody {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match self.get_mut() {
-            Self::Hyper(body) => {
-                Pin::new(body).poll_frame(context).map(|frame| frame.map(|f| f.map_err(Into::into)))
+        let body = self.get_mut();
+        match body.poll_source(context) {
+            Poll::Pending if body.is_too_slow(context) => {
+                Poll::Ready(Some(Err(BodyError::TooSlow)))
             }
-            Self::Own(body) => {
-                Pin::new(body).poll_frame(context).map(|frame| frame.map(|f| f.map_err(Into::into)))
+            Poll::Ready(Some(Ok(frame))) => {
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                Poll::Ready(Some(body.came(length).map(|()| frame)))
             }
+            polled => polled,
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Hyper(body) => body.is_end_stream(),
-            Self::Own(body) => body.is_end_stream(),
+        match &self.source {
+            Source::Hyper(body) => body.is_end_stream(),
+            Source::Own(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Hyper(body) => body.size_hint(),
-            Self::Own(body) => body.size_hint(),
+        match &self.source {
+            Source::Hyper(body) => body.size_hint(),
+            Source::Own(body) => body.size_hint(),
         }
     }
 }

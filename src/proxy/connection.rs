@@ -1,5 +1,6 @@
 //! One client's connection: PROXY header, TLS, and the protocol that it speaks.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
@@ -27,6 +28,7 @@ use super::per_client::Place;
 use super::proxy_protocol;
 use super::service::respond;
 use super::socket::{Ahead, Socket};
+use super::stall::{Stall, Streams};
 use super::tunnel::Upgrade;
 use super::watch::Watch;
 use super::wheel::{HyperTimer, Timer};
@@ -52,6 +54,8 @@ pub(super) struct Client {
     pub(super) is_tls: bool,
     pub(super) watch: Arc<Watch>,
     live: Live,
+    /// Requests so far.
+    requests: Cell<u32>,
     /// Where connections of each client are bounded.
     place: Option<Place>,
 }
@@ -66,6 +70,7 @@ impl Client {
     ) -> Self {
         Self {
             live: worker.count_in(),
+            requests: Cell::new(0),
             place: None,
             worker: Rc::clone(worker),
             stats: Arc::clone(stats),
@@ -79,6 +84,22 @@ impl Client {
 }
 
 impl Client {
+    /// Counts a request of this connection.
+    pub(super) fn count_request(&self) {
+        self.requests.set(self.requests.get().saturating_add(1));
+    }
+
+    /// Whether the connection has carried as many requests as it may.
+    fn is_spent(&self) -> bool {
+        self.requests.get() >= self.worker.options().limits.max_requests
+    }
+
+    /// Whether the answer that is being made is the last of this connection.
+    pub(super) fn ends_after_answer(&self) -> bool {
+        let worker = &self.worker;
+        worker.is_leaving.get() || worker.options().pressure.is_high() || self.is_spent()
+    }
+
     /// Wakes this task when draining begins.
     pub(super) fn listen(&self, waker: &Waker) {
         self.live.listen(waker);
@@ -201,7 +222,8 @@ async fn begin(mut stream: TcpStream, client: &mut Client) -> Option<Spoken> {
     };
     let accept = TlsAcceptor::from(tls.config()).accept(Ahead { bytes: ahead, stream });
     let index = client.worker.index;
-    match within(head_timeout, accept).await {
+    let handshake_timeout = client.worker.options().limits.handshake_timeout;
+    match within(handshake_timeout, accept).await {
         None => client.stats.handshake(index, HandshakeResult::Timeout),
         Some(Err(_)) => client.stats.handshake(index, HandshakeResult::Failure),
         Some(Ok(stream)) => {
@@ -284,9 +306,9 @@ async fn read_first(stream: &mut TcpStream, ahead: Bytes) -> io::Result<BytesMut
 async fn serve_http1_by_hyper(stream: Stream, first: Bytes, client: Client, handler: impl Handler) {
     let limits = client.worker.options().limits;
     let client = Rc::new(client);
-    let socket = Socket::new(stream, first, Arc::clone(&client.watch), limits, true);
+    let socket = Socket::new(stream, first, Arc::clone(&client.watch), &limits, true);
     let asked = Rc::clone(&client);
-    let service = service_fn(move |request| answer(Rc::clone(&asked), request, handler));
+    let service = service_fn(move |request| answer(Rc::clone(&asked), request, None, handler));
     let connection = hyper::server::conn::http1::Builder::new()
         .header_read_timeout(None)
         .max_buf_size(limits.max_head_bytes.max(8192))
@@ -301,11 +323,16 @@ where
 {
     let limits = client.worker.options().limits;
     let client = Rc::new(client);
-    let socket = Socket::new(stream, first, Arc::clone(&client.watch), limits, false);
-    let asked = Rc::clone(&client);
-    let service = service_fn(move |request| answer(Rc::clone(&asked), request, handler));
+    let socket = Socket::new(stream, first, Arc::clone(&client.watch), &limits, false);
+    let (asked, streams) = (Rc::clone(&client), Streams::default());
+    let starting = streams.clone();
+    let service = service_fn(move |request| {
+        let stall = Stall::new(limits.progress);
+        starting.announce(&stall);
+        answer(Rc::clone(&asked), request, Some(stall), handler)
+    });
     let head_bytes = u32::try_from(limits.max_head_bytes).unwrap_or(u32::MAX);
-    let connection = hyper::server::conn::http2::Builder::new(Streams)
+    let connection = hyper::server::conn::http2::Builder::new(streams)
         .timer(HyperTimer)
         .initial_stream_window_size(64 * 1024)
         .initial_connection_window_size(1024 * 1024)
@@ -320,21 +347,22 @@ async fn answer(
     client: Rc<Client>,
     mut request: http::Request<Incoming>,
     handler: impl Handler,
+    stall: Option<Rc<Stall>>,
 ) -> Result<http::Response<AnswerBody>, Infallible> {
     let is_told = request.version() < Version::HTTP_2;
+    client.count_request();
     let upgrade = request
         .headers()
         .contains_key(http::header::UPGRADE)
         .then(|| Upgrade::Hyper(hyper::upgrade::on(&mut request)));
     let (parts, body) = request.into_parts();
-    let mut response = handler.answer(&client, parts, ClientBody::Hyper(body), upgrade).await;
+    let mut response = handler.answer(&client, parts, ClientBody::hyper(body), upgrade).await;
     // A tunnel is not told: `connection` has another meaning there. Source: RFC 9112 §9.6.
-    if is_told
-        && client.worker.is_leaving.get()
-        && response.status() != StatusCode::SWITCHING_PROTOCOLS
+    if is_told && client.ends_after_answer() && response.status() != StatusCode::SWITCHING_PROTOCOLS
     {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    response.body_mut().watch(stall);
     Ok(response)
 }
 
@@ -386,7 +414,7 @@ async fn drive<D: Drain>(connection: D, client: &Client) {
             is_listening = true;
         }
         let worker = &client.worker;
-        if !is_told && (worker.is_draining.get() || D::IS_SAFE && worker.is_leaving.get()) {
+        if !is_told && (worker.is_draining.get() || D::IS_SAFE && client.ends_after_answer()) {
             connection.as_mut().drain();
             is_told = true;
         }
@@ -395,18 +423,6 @@ async fn drive<D: Drain>(connection: D, client: &Client) {
     .await;
     if result.is_err_and(|error| error.is_parse()) {
         client.stats.protocol_error(client.worker.index);
-    }
-}
-
-/// Streams runs the streams of HTTP/2 connections on the worker's thread. A panic ends one stream.
-#[derive(Clone, Copy, Debug)]
-struct Streams;
-
-impl<F: Future + 'static> hyper::rt::Executor<F> for Streams {
-    fn execute(&self, stream: F) {
-        tokio::task::spawn_local(async move {
-            stream.await;
-        });
     }
 }
 

@@ -133,7 +133,10 @@ fn answered(
     in_flight: InFlight,
     (permit, timer): (Permit, Timer),
 ) -> Answered {
-    let Sent { head, mut headers, exchange } = sent;
+    let Sent { head, mut headers, mut exchange } = sent;
+    if let Some(body) = exchange.request_body() {
+        body.allow_idle();
+    }
     if let Some(session) = choice.session
         && let Some(persistence) = &request.pool.model.persistence
     {

@@ -12,9 +12,6 @@ use crate::metrics::Reason;
 use crate::model::path;
 use crate::upstream::http1::{Framing, parse_decimal};
 
-/// Most fields of a request, crumbs of cookies counted one by one. hyper bounds them over HTTP/1.1.
-const MAX_FIELDS: usize = 100;
-
 /// Admitted is what is certain of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Admitted<'a> {
@@ -34,15 +31,15 @@ pub(super) struct Admitted<'a> {
 ///
 /// # Errors
 /// Where it could mean two things, or asks for what a proxy must not do.
-pub(super) fn check(
-    parts: &request::Parts,
+pub(super) fn check<'a>(
+    parts: &'a request::Parts,
     has_body: bool,
-    max_target_bytes: usize,
-) -> Result<Admitted<'_>, Reason> {
+    limits: &ClientLimits,
+) -> Result<Admitted<'a>, Reason> {
     if parts.method == Method::CONNECT {
         return Err(Reason::NotImplemented);
     }
-    if parts.headers.len() > MAX_FIELDS {
+    if parts.headers.len() > limits.max_fields {
         return Err(Reason::HeadTooLarge);
     }
     // A target is a path or a whole URL of HTTP; an authority alone is for CONNECT.
@@ -57,7 +54,7 @@ pub(super) fn check(
     // Our own codec has looked already; hyper is lenient in places.
     framing(&parts.headers, parts.version)?;
     let raw = parts.uri.path();
-    if raw.len() + parts.uri.query().map_or(0, str::len) > max_target_bytes {
+    if raw.len() + parts.uri.query().map_or(0, str::len) > limits.max_target_bytes {
         return Err(Reason::UriTooLong);
     }
     let path = path::normalise(raw).map_err(|_| Reason::BadPath)?;
@@ -217,7 +214,8 @@ mod tests {
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let has_body = parts.headers.contains_key(CONTENT_LENGTH);
-        let admitted = check(&parts, has_body, 100)?;
+        let limits = ClientLimits { max_target_bytes: 100, ..ClientLimits::default() };
+        let admitted = check(&parts, has_body, &limits)?;
         Ok((admitted.host.to_owned(), admitted.path.into_owned()))
     }
 

@@ -9,6 +9,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use super::accept::{Listener, accept};
 use super::listener::{ProxyError, listen};
 use super::options::Options;
+use super::pressure::Pressure;
 use super::wheel;
 use super::worker::{Phase, Shared, Worker};
 use crate::metrics::Metrics;
@@ -20,6 +21,7 @@ pub struct Handle {
     http: Option<SocketAddr>,
     https: Option<SocketAddr>,
     phase: watch::Sender<Phase>,
+    pressure: Arc<Pressure>,
     /// Ends when the last worker does.
     ended: mpsc::Receiver<()>,
 }
@@ -62,7 +64,8 @@ pub fn spawn(
     let first = if options.is_held { Phase::Held } else { Phase::Serving };
     let (phase, phases) = watch::channel(first);
     let (alive, ended) = mpsc::channel(1);
-    let handle = Handle { http: bound(&http), https: bound(&https), phase, ended };
+    let pressure = Arc::clone(&options.pressure);
+    let handle = Handle { http: bound(&http), https: bound(&https), phase, pressure, ended };
     let wanted = std::iter::repeat_with(Notify::new).take(workers).collect();
     let per_client = Arc::default();
     let shared = Shared { options, table, metrics, phase: phases, wanted, per_client };
@@ -87,6 +90,11 @@ fn bound(sockets: &[TcpListener]) -> Option<SocketAddr> {
 }
 
 impl Handle {
+    /// Returns what says how much memory is in use.
+    pub fn pressure(&self) -> Arc<Pressure> {
+        Arc::clone(&self.pressure)
+    }
+
     /// Returns where clear-text clients connect.
     pub fn http_address(&self) -> Option<SocketAddr> {
         self.http

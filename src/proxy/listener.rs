@@ -8,6 +8,10 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// Connections that wait to be accepted.
 pub(super) const BACKLOG: i32 = 4096;
 
+/// Bytes that a socket takes before its client has room for them: what a slow reader costs, and how
+/// soon it is seen that it reads at all.
+const NOT_SENT: u32 = 256 * 1024;
+
 /// ProxyError says why the data path cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
@@ -57,6 +61,7 @@ fn bind(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     if shared {
         // Accepted sockets inherit it.
         socket.set_tcp_nodelay(true)?;
+        socket.set_tcp_notsent_lowat(NOT_SENT)?;
         socket.set_nonblocking(true)?;
         socket.listen(BACKLOG)?;
     }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::access_log::AccessLog;
+use super::pace::Progress;
+use super::pressure::Pressure;
 use crate::tls::ServerTls;
 use crate::upstream::GeoIp;
 
@@ -39,6 +41,8 @@ pub struct Options {
     /// Connections at once of one client, over all workers; of version 6, of its network of 64 bits.
     /// Default is no limit.
     pub max_connections_per_client: Option<usize>,
+    /// How much memory is in use. Default is little.
+    pub pressure: Arc<Pressure>,
     /// Bounds towards each client.
     pub limits: ClientLimits,
     /// Who reads HTTP/1.1 from clients. Default is our own codec.
@@ -71,6 +75,7 @@ impl Default for Options {
             geoip: None,
             max_connections: 65_536,
             max_connections_per_client: None,
+            pressure: Arc::default(),
             limits: ClientLimits::default(),
             http1: Http1Codec::default(),
         }
@@ -80,30 +85,42 @@ impl Default for Options {
 /// ClientLimits bound what one client may ask of this process.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientLimits {
-    /// From the first byte of a request to the end of its head, of a PROXY header, and of a TLS
-    /// handshake. Default is 10 s.
+    /// From the first byte of a request to the end of its head, and of a PROXY header. Default is
+    /// 10 s.
     pub head_timeout: Duration,
+    /// From the begin to the end of a TLS handshake. Default is 10 s.
+    pub handshake_timeout: Duration,
     /// Time that a connection may wait for its next request. Default is 75 s.
     pub idle_timeout: Duration,
-    /// Time without progress when the client does not take what is written. Default is 30 s.
-    pub write_timeout: Duration,
+    /// The least that a client must send of a body, and take of an answer.
+    pub progress: Progress,
     /// Length of a request's head over HTTP/1.1, and of its fields over HTTP/2. Default is 64 KiB.
     pub max_head_bytes: usize,
+    /// Fields of a request's head, crumbs of cookies counted one by one; 256 at most. Default is 100.
+    pub max_fields: usize,
     /// Length of a request's target. Default is 16 KiB.
     pub max_target_bytes: usize,
     /// Requests at once in one HTTP/2 connection. Default is 100.
     pub max_streams: u32,
+    /// Requests of one connection, after which it ends. Default is 10,000.
+    pub max_requests: u32,
+    /// Length of a request's body, where its pool says nothing. Default is no limit.
+    pub max_body_bytes: Option<u64>,
 }
 
 impl Default for ClientLimits {
     fn default() -> Self {
         Self {
             head_timeout: Duration::from_secs(10),
+            handshake_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
-            write_timeout: Duration::from_secs(30),
+            progress: Progress::default(),
             max_head_bytes: 64 * 1024,
+            max_fields: 100,
             max_target_bytes: 16 * 1024,
             max_streams: 100,
+            max_requests: 10_000,
+            max_body_bytes: None,
         }
     }
 }

@@ -83,6 +83,8 @@ impl Drop for Record {
         self.watch.request_ended(clock::at(ended));
         if std::thread::panicking() {
             self.reason = Some(Reason::Internal);
+        } else if self.reason == Some(Reason::ClientGone) && self.watch.is_slow() {
+            self.reason = Some(Reason::SlowReader);
         }
         let duration = ended.saturating_duration_since(self.started);
         let index = self.worker.index;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use http::header::CONTENT_TYPE;
 use http::{Method, Response, Version, request};
 use http_body::Body;
 
@@ -92,7 +93,7 @@ pub(super) fn refuse_unread(client: &Client, reason: Reason) -> Response<AnswerB
 async fn route(
     client: &Rc<Client>,
     parts: &request::Parts,
-    body: ClientBody,
+    mut body: ClientBody,
     record: &mut Record,
 ) -> Result<super::forward::Answered, Refusal> {
     let worker = &client.worker;
@@ -101,7 +102,10 @@ async fn route(
     let address = client::address(client.peer, &parts.headers, options.trusted_hops.into());
     let request_id = request_id(client, parts);
     log_as(record, parts, address, &request_id, options.access_log.is_some());
-    let admitted = gate::check(parts, has_body, options.limits.max_target_bytes)?;
+    if options.pressure.is_full() {
+        return Err(Reason::Overloaded.into());
+    }
+    let admitted = gate::check(parts, has_body, &options.limits)?;
     let table = worker.table.load();
     let found = table.find(
         &RequestHead {
@@ -132,6 +136,8 @@ async fn route(
         client,
         pool,
         address,
+    let most = pool.model.limits.max_body_bytes.or(options.limits.max_body_bytes);
+    body.bound(most, (!is_grpc(parts)).then_some(options.limits.progress))?;
         parts,
         admitted: &admitted,
         now,
@@ -149,6 +155,16 @@ fn encode(
     admitted: &Admitted<'_>,
     request_id: &str,
     length: Option<Option<u64>>,
+/// Whether the body is a stream of messages, which may be idle between them.
+/// Source: gRPC over HTTP/2, Requests.
+fn is_grpc(parts: &request::Parts) -> bool {
+    parts.version == Version::HTTP_2
+        && parts
+            .headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
 ) {
     let mut lines = http1::head_buffer();
     let added = Added {

@@ -4,11 +4,13 @@ use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::options::ClientLimits;
+use super::pace::{Pace, Progress};
 use super::watch::Watch;
 use super::wheel::Timer;
 use crate::upstream::clock::{self, Millis};
@@ -20,11 +22,21 @@ pub(super) struct Socket<S> {
     ahead: Bytes,
     timer: Timer,
     watch: Arc<Watch>,
-    limits: ClientLimits,
+    times: Times,
     /// Whether bytes between requests are the beginning of a head; over HTTP/2 they may be anything.
     has_heads: bool,
-    /// Since when the client takes nothing.
-    stuck_since: Option<Millis>,
+    /// What the client does not take.
+    unread: Pace,
+    /// Whether what a stream keeps itself waits, as TLS does; flushing others says nothing.
+    is_flushing: bool,
+}
+
+/// Times are those of the limits that a socket needs.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    head: Duration,
+    idle: Duration,
+    progress: Progress,
 }
 
 impl<S> Socket<S> {
@@ -32,7 +44,7 @@ impl<S> Socket<S> {
         stream: S,
         ahead: Bytes,
         watch: Arc<Watch>,
-        limits: ClientLimits,
+        limits: &ClientLimits,
         has_heads: bool,
     ) -> Self {
         let timer = Timer::new();
@@ -40,7 +52,18 @@ impl<S> Socket<S> {
             watch.head_begun(clock::now());
         }
         timer.set_after(if has_heads { limits.head_timeout } else { limits.idle_timeout });
-        Self { stream, ahead, timer, watch, limits, has_heads, stuck_since: None }
+        let (head, idle) = (limits.head_timeout, limits.idle_timeout);
+        let times = Times { head, idle, progress: limits.progress };
+        Self {
+            stream,
+            ahead,
+            timer,
+            watch,
+            times,
+            has_heads,
+            unread: Pace::default(),
+            is_flushing: false,
+        }
     }
 
     /// Takes note that the next head has begun, where one is waited for.
@@ -48,20 +71,17 @@ impl<S> Socket<S> {
         if self.has_heads && !self.watch.is_active() && self.watch.head_since().is_none() {
             let now = clock::now();
             self.watch.head_begun(now);
-            self.timer.set(Some(now.plus(self.limits.head_timeout)));
+            self.timer.set(Some(now.plus(self.times.head)));
         }
     }
 
     fn next_deadline(&self, now: Millis) -> Millis {
-        let mut deadline = match self.watch.head_since() {
-            _ if self.watch.is_active() => now.plus(self.limits.idle_timeout),
-            Some(since) => since.plus(self.limits.head_timeout),
-            None => self.watch.idle_since().plus(self.limits.idle_timeout),
+        let deadline = match self.watch.head_since() {
+            _ if self.watch.is_active() => now.plus(self.times.idle),
+            Some(since) => since.plus(self.times.head),
+            None => self.watch.idle_since().plus(self.times.idle),
         };
-        if let Some(since) = self.stuck_since {
-            deadline = deadline.min(since.plus(self.limits.write_timeout));
-        }
-        deadline
+        self.unread.deadline(self.times.progress).map_or(deadline, |unread| deadline.min(unread))
     }
 
     fn check_deadline(&self, context: &Context<'_>) -> io::Result<()> {
@@ -69,6 +89,9 @@ impl<S> Socket<S> {
             let now = clock::now();
             let deadline = self.next_deadline(now);
             if deadline <= now {
+                if self.unread.is_over(now, self.times.progress) {
+                    self.watch.client_is_slow();
+                }
                 return Err(io::ErrorKind::TimedOut.into());
             }
             self.timer.set(Some(deadline));
@@ -76,18 +99,44 @@ impl<S> Socket<S> {
         Ok(())
     }
 
-    fn wrote<T>(
+    fn wrote_some(
+        &mut self,
+        context: &Context<'_>,
+        result: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = result
+            && self.unread != Pace::default()
+        {
+            self.unread.moved(clock::now(), bytes, self.times.progress);
+        }
+        self.unless_late(context, result, false)
+    }
+
+    /// What was kept has all gone out. Where nothing is kept that says nothing of the client.
+    fn wrote_all(
+        &mut self,
+        context: &Context<'_>,
+        result: Poll<io::Result<()>>,
+    ) -> Poll<io::Result<()>> {
+        if result.is_ready() && self.is_flushing {
+            self.unread.clear();
+        }
+        self.unless_late(context, result, true)
+    }
+
+    fn unless_late<T>(
         &mut self,
         context: &Context<'_>,
         result: Poll<io::Result<T>>,
+        is_flush: bool,
     ) -> Poll<io::Result<T>> {
         if result.is_ready() {
-            self.stuck_since = None;
             return result;
         }
-        if self.stuck_since.is_none() {
+        if !self.unread.is_owing() {
             let now = clock::now();
-            self.stuck_since = Some(now);
+            self.unread.begin(now);
+            self.is_flushing = is_flush;
             self.timer.set(Some(self.next_deadline(now)));
         }
         self.check_deadline(context)?;
@@ -126,19 +175,19 @@ impl<S: AsyncWrite + Unpin> Socket<S> {
             Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             result => result,
         };
-        self.wrote(context, result)
+        self.wrote_some(context, result)
     }
 
     /// Passes on what the stream itself keeps, as TLS does.
     pub(super) fn poll_flush_stream(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.stream).poll_flush(context);
-        self.wrote(context, result)
+        self.wrote_all(context, result)
     }
 
     /// Ends the direction to the client.
     pub(super) fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.wrote(context, result)
+        self.wrote_all(context, result)
     }
 
     /// Gives the stream back.
@@ -182,7 +231,7 @@ impl<S: AsyncWrite + Unpin> hyper::rt::Write for Socket<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.wrote(context, result)
+        self.wrote_some(context, result)
     }
 
     fn poll_write_vectored(
@@ -191,7 +240,7 @@ impl<S: AsyncWrite + Unpin> hyper::rt::Write for Socket<S> {
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
-        self.wrote(context, result)
+        self.wrote_some(context, result)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -200,7 +249,7 @@ impl<S: AsyncWrite + Unpin> hyper::rt::Write for Socket<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.stream).poll_flush(context);
-        self.wrote(context, result)
+        self.wrote_all(context, result)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -30,7 +30,7 @@ pub(super) enum Upgrade {
     Own(oneshot::Receiver<http1::Upgraded>),
 }
 
-/// Answers 101, and joins the client's connection to the endpoint's. What the request holds lasts
+/// Answers 101, or 200 over HTTP/2, and joins the client's connection to the endpoint's. What the request holds lasts
 /// as long as the tunnel.
 pub(super) fn open(
     answered: Answered,

@@ -1,6 +1,6 @@
 //! What a client's socket and the requests on it know of each other.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crate::upstream::clock::Millis;
 
@@ -12,6 +12,8 @@ pub(super) struct Watch {
     idle_since: AtomicU64,
     /// When the head of a request began; 0 while none has.
     head_since: AtomicU64,
+    /// Whether the connection ended because the client did not take what was written.
+    is_slow: AtomicBool,
 }
 
 impl Watch {
@@ -20,6 +22,7 @@ impl Watch {
             active: AtomicU32::new(0),
             idle_since: AtomicU64::new(now.0),
             head_since: AtomicU64::new(0),
+            is_slow: AtomicBool::new(false),
         }
     }
 
@@ -46,6 +49,14 @@ impl Watch {
 
     pub(super) fn head_since(&self) -> Option<Millis> {
         Some(Millis(self.head_since.load(Ordering::Relaxed))).filter(|since| since.0 > 0)
+    }
+
+    pub(super) fn client_is_slow(&self) {
+        self.is_slow.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_slow(&self) -> bool {
+        self.is_slow.load(Ordering::Relaxed)
     }
 
     pub(super) fn head_begun(&self, now: Millis) {

@@ -301,6 +301,7 @@ fn limits(spec: &api::Limits, defaults: &Pool, problems: &mut Problems) -> Optio
         per_endpoint: EndpointLimits {
             max_requests: endpoint.and_then(|e| e.max_requests).map(number),
             max_connections: endpoint.and_then(|e| e.max_connections).map(number),
+        max_body_bytes: spec.max_request_body_bytes.and_then(|most| u64::try_from(most).ok()),
         },
     })
 }

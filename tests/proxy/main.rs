@@ -13,10 +13,13 @@ mod access_log;
 mod announced;
 mod bodies;
 mod bounds;
+mod draining;
 mod failure;
+mod guards;
 mod rig;
 mod routing;
 mod sessions;
+mod slow;
 mod strangers;
 mod streams;
 

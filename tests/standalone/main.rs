@@ -13,6 +13,8 @@
 mod balancing;
 mod content;
 mod demo;
+mod ending;
+mod exhaustion;
 mod failure;
 mod ingress;
 mod probe;

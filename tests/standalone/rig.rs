@@ -124,10 +124,22 @@ impl Weir {
     }
 
     pub fn start_with(manifests: &str, flags: &[&str]) -> Self {
+        Self::start_by(command(), manifests, flags)
+    }
+
+    /// Starts it with this many descriptors.
+    pub fn start_with_descriptors(manifests: &str, most: u32) -> Self {
+        let mut shell = Command::new("sh");
+        let program = env!("CARGO_BIN_EXE_weir");
+        shell.args(["-c", &format!("ulimit -n {most}; exec \"$0\" \"$@\"")]).arg(program);
+        Self::start_by(shell, manifests, &[])
+    }
+
+    fn start_by(mut command: Command, manifests: &str, flags: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("temporary directory");
         let path = directory.path().to_owned();
         std::fs::write(path.join("pool.yaml"), manifests).expect("manifest");
-        let mut child = command()
+        let mut child = command
             .args(["run", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0"])
             .args(["--admin", "127.0.0.1:0", "--workers", "2", "--manifests"])
             .arg(&path)
@@ -205,6 +217,21 @@ impl Weir {
         let temporary = self.manifests.join(format!(".{file}.new"));
         std::fs::write(&temporary, text).expect("manifest");
         std::fs::rename(temporary, self.manifests.join(file)).expect("manifest");
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks it to end, as Kubernetes does.
+    pub fn terminate(&self) {
+        let kill = format!("kill -TERM {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().expect("kill").success());
+    }
+
+    /// Waits for its end, and returns its exit code.
+    pub fn wait(&mut self) -> Option<i32> {
+        self.child.wait().expect("an end").code()
     }
 
     pub fn metrics(&self) -> String {

@@ -145,6 +145,12 @@ pub struct Limits {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue_timeout: Option<DurationString>,
 
+    /// Most bytes of the body of a request; a longer one gets 413, also where its length shows only
+    /// on the way. Default is what `--max-request-body-bytes` says: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_099_511_627_776_i64))]
+    pub max_request_body_bytes: Option<i64>,
+
     /// Bounds of each endpoint alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_endpoint: Option<EndpointLimits>,

@@ -10,8 +10,8 @@ use crate::metrics::Reason;
 use crate::proxy::gate;
 use crate::upstream::http1::{Fields, Framing, header_map, keeps_alive};
 
-/// Most fields of a head.
-const FIELDS_LIMIT: usize = 100;
+/// Most fields of any head; the gate has the bound that holds.
+const FIELDS_LIMIT: usize = 256;
 
 /// Head is the head of a request, and what the connection must know of it.
 #[derive(Debug)]

@@ -53,7 +53,7 @@ impl Link {
         stream: Stream,
         first: BytesMut,
         watch: Arc<Watch>,
-        limits: ClientLimits,
+        limits: &ClientLimits,
     ) -> Self {
         let socket = Socket::new(stream, Bytes::new(), watch, limits, true);
         if !first.is_empty() {

@@ -66,10 +66,12 @@ pub(in crate::proxy) async fn serve(
     handler: impl Handler,
 ) {
     let client = Rc::new(client);
-    let limits = client.worker.options().limits;
-    let link = Rc::new(RefCell::new(Link::new(stream, first, Arc::clone(&client.watch), limits)));
+    let link = {
+        let limits = &client.worker.options().limits;
+        Rc::new(RefCell::new(Link::new(stream, first, Arc::clone(&client.watch), limits)))
+    };
     loop {
-        let head = match next_head(&link, &client, limits.max_head_bytes).await {
+        let head = match next_head(&link, &client).await {
             Ok(Some(head)) => head,
             Ok(None) => return Box::pin(end(&link)).await,
             Err(reason) => return Box::pin(refuse(&link, &client, reason)).await,
@@ -100,11 +102,8 @@ pub(in crate::proxy) async fn serve(
 
 /// Waits for the head of the next request. Nothing at the end of the connection, and when draining
 /// begins before a byte of it has come.
-async fn next_head(
-    link: &RefCell<Link>,
-    client: &Client,
-    most: usize,
-) -> Result<Option<Head>, Reason> {
+async fn next_head(link: &RefCell<Link>, client: &Client) -> Result<Option<Head>, Reason> {
+    let most = client.worker.options().limits.max_head_bytes;
     let (mut seen, mut timer) = (0, None);
     poll_fn(|context| {
         let mut link = link.borrow_mut();
@@ -149,13 +148,14 @@ async fn exchange(
     let Head { parts, framing, keeps_alive } = head;
     let expects_continue = parts.version == Version::HTTP_11 && parts.headers.contains_key(EXPECT);
     link.borrow_mut().begin_body(framing, expects_continue);
+    client.count_request();
     let asked = Asked {
         method: parts.method.clone(),
         version: parts.version,
         keeps_alive,
         wants_trailers: wants_trailers(&parts.headers),
     };
-    let body = ClientBody::Own(Body(Rc::clone(link)));
+    let body = ClientBody::own(Body(Rc::clone(link)));
     let mut responding = pin!(handler.answer(client, parts, body, upgrade));
     let response = poll_fn(|context| {
         if let Poll::Ready(response) = responding.as_mut().poll(context) {
@@ -188,7 +188,7 @@ async fn send(
     let is_upgrade = parts.status == StatusCode::SWITCHING_PROTOCOLS;
     let stays = asked.keeps_alive
         && framing != Framing::Close
-        && !client.worker.is_leaving.get()
+        && !client.ends_after_answer()
         && !closes(&parts.headers)
         && !link.borrow().owes_continue()
         && link.borrow().is_nearly_read();

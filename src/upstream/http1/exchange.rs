@@ -174,6 +174,11 @@ where
         self.outgoing.is_whole()
     }
 
+    /// Returns what is left of the request body.
+    pub fn request_body(&mut self) -> Option<&mut B> {
+        self.outgoing.body()
+    }
+
     /// Whether the client owes the next byte.
     pub fn waits_for_client(&self) -> bool {
         !self.is_sent && self.outgoing.waits_for_client()

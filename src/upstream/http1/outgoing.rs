@@ -104,6 +104,11 @@ where
         !self.is_touched
     }
 
+    /// Returns what is left of the body.
+    pub fn body(&mut self) -> Option<&mut B> {
+        self.body.as_mut()
+    }
+
     /// Whether the body owes the next byte.
     pub fn waits_for_client(&self) -> bool {
         self.is_flushed() && self.body.is_some() && !self.is_held
