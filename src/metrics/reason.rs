@@ -55,6 +55,7 @@ reasons! {
     EndpointFull "endpoint_full" 503 "Every endpoint has as many requests or connections as it may."
     QueueFull "queue_full" 503 "As many requests wait for the pool as may."
     QueueTimeout "queue_timeout" 503 "The request waited for the pool too long."
+    AccessDenied "access_denied" 403 "The pool's lists do not let this client in."
     RateLimited "rate_limited" 429 "More requests came than the pool's rate limit allows."
     BadRequest "bad_request" 400 "The request is not valid HTTP."
     BadPath "bad_path" 400 "The path has no single meaning."

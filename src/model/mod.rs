@@ -4,6 +4,7 @@
 //! No I/O, no clock, no randomness, no `HashMap`, nothing of Kubernetes and nothing of HTTP crates.
 //! Secrets redact themselves.
 
+mod access;
 mod changed;
 mod geo;
 mod limits;
@@ -15,6 +16,7 @@ mod route;
 mod shown;
 mod tls;
 
+pub use access::{Access, Networks};
 pub use changed::Changed;
 pub use geo::{ClientRegions, Coordinates, RegionName};
 pub use limits::{EndpointLimits, Limits, Outlier, RateKey, RateLimit, Retry, RetryCondition};

@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{
-    ClientRegions, Coordinates, HeaderName, Limits, Outlier, PoolName, RateLimit, RegionName, Retry,
+    Access, ClientRegions, Coordinates, HeaderName, Limits, Outlier, PoolName, RateLimit,
+    RegionName, Retry,
 };
 
 /// Pool is a set of endpoints and everything about how they are used.
@@ -45,6 +46,9 @@ pub struct Pool {
     pub limits: Limits,
     /// Rate limit.
     pub rate_limit: Option<RateLimit>,
+    /// Which clients may ask; nothing is all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access: Option<Access>,
 }
 
 impl Pool {
@@ -67,6 +71,7 @@ impl Pool {
             keep_alive: Duration::from_secs(60),
             limits: Limits { queue_timeout: Duration::from_secs(1), ..Limits::default() },
             rate_limit: None,
+            access: None,
         }
     }
 }

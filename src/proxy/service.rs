@@ -128,6 +128,9 @@ async fn route(
         reason: Reason::RateLimited,
         retry_after: Some(after.max(Duration::from_secs(1))),
     })?;
+    if pool.model.access.as_ref().is_some_and(|access| !access.admits(address)) {
+        return Err(Reason::AccessDenied.into());
+    }
     pool.count_request(now);
     let length = has_body.then(|| body.size_hint().exact());
     let mut head = http1::head_buffer();

@@ -4,6 +4,7 @@
 //! [`translate`] does it for all objects; [`Translator`] does the same for a change and costs what
 //! the change costs. No I/O, no clock, no randomness, no hash order.
 
+mod access;
 mod backends;
 mod certificates;
 mod claims;

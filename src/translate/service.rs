@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::access::access;
 use super::backends::{self, Context, port_of};
 use super::policy::Policies;
 use super::problems::Problems;
@@ -9,7 +10,7 @@ use super::routes::Times;
 use super::spec;
 use super::unit::{ServicePort, Used};
 use crate::api::{Kind, ObjectKey};
-use crate::model::{Backend, Pool};
+use crate::model::{Access, Backend, Pool};
 
 /// ServiceResult is what a port of a Service means.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,7 +48,7 @@ pub(super) fn translate(
     let service = context.objects.services.get(&port.service);
     let port_name = service.and_then(|service| port_of(service, &port.port).ok());
     let attached = policies.winner(&port.service, port_name.map_or("", |(name, _)| name));
-    let mut found = None;
+    let (mut found, mut kept_out) = (None, None);
     for key in attached.into_iter().chain(of_class) {
         used.note(Kind::BackendPool, key);
         let Some(object) = context.objects.backend_pools.get(key) else { continue };
@@ -58,11 +59,18 @@ pub(super) fn translate(
             found = Some((pool, Some(key.clone()), times));
             break;
         }
+        // Settings that are wrong do not count, but who was to be kept out stays out.
+        let declared = object.spec.access.as_ref();
+        kept_out = kept_out.or_else(|| {
+            let read = |spec| access(spec, &mut Problems::default());
+            declared.map(|spec| read(spec).unwrap_or_else(Access::nobody))
+        });
     }
     let backend =
         Backend { origin: name.as_str().into(), is_service: true, weight: 1, tier: 0, endpoints };
     let (pool, settings, times) =
         found.unwrap_or_else(|| (Pool::new(name), None, Times::default()));
-    let pool = Pool { backends: vec![backend], ..pool };
+    let lists = kept_out.or_else(|| pool.access.clone());
+    let pool = Pool { backends: vec![backend], access: lists, ..pool };
     ServiceResult { pool: Arc::new(pool), settings, times, problems, used }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::access::access;
 use super::problems::Problems;
 use crate::api::DurationString;
 use crate::api::backend_pool as api;
@@ -47,6 +48,7 @@ pub(super) fn translate(
     let retry = spec.retry.as_ref().map(|spec| retry(spec, problems));
     let limits = limits(&spec.limits.clone().unwrap_or_default(), &defaults, problems);
     let rate_limit = spec.rate_limit.as_ref().map(|spec| rate_limit(spec, problems));
+    let access = spec.access.as_ref().map(|spec| access(spec, problems));
     Some(Pool {
         algorithm: algorithm(balancing.algorithm),
         hash_on: hash_on?,
@@ -62,6 +64,7 @@ pub(super) fn translate(
         keep_alive: keep_alive?,
         limits: limits?,
         rate_limit: every(rate_limit)?,
+        access: every(access)?,
         ..defaults
     })
 }

@@ -39,5 +39,6 @@ pub fn pool(name: PoolName, backends: Vec<Backend>) -> Pool {
         keep_alive: Duration::from_secs(60),
         limits: Limits::default(),
         rate_limit: None,
+        access: None,
     }
 }

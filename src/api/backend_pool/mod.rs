@@ -4,6 +4,7 @@
 //! generated copies. Words are the Gateway API's wherever it has one. Every accepted field does
 //! something; a field that nothing reads is not in the schema.
 
+mod access;
 mod balancing;
 mod health;
 mod limits;
@@ -12,6 +13,7 @@ mod routes;
 mod spec;
 mod status;
 
+pub use access::*;
 pub use balancing::*;
 pub use health::*;
 pub use limits::*;

@@ -4,8 +4,8 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Backend, BackendPoolStatus, HealthCheck, Limits, LoadBalancing, OutlierDetection, PoolTimeouts,
-    PoolTls, RateLimit, Retry, Route, SessionPersistence, TargetRef,
+    Access, Backend, BackendPoolStatus, HealthCheck, Limits, LoadBalancing, OutlierDetection,
+    PoolTimeouts, PoolTls, RateLimit, Retry, Route, SessionPersistence, TargetRef,
 };
 
 /// BackendPoolSpec declares backends, the routes that lead to them, and how requests are spread.
@@ -38,7 +38,7 @@ use super::{
     .message("at least one backend needs a weight above 0"))]
 #[x_kube(validation = Rule::new("!has(self.backends) || !has(self.targetRefs)")
     .message("backends and targetRefs exclude each other: with targetRefs the endpoints are those of the Services"))]
-#[x_kube(validation = Rule::new("has(self.backends) || has(self.targetRefs) || has(self.sessionPersistence) || has(self.healthCheck) || has(self.outlierDetection) || has(self.panicThreshold) || has(self.retry) || has(self.timeouts) || has(self.limits) || has(self.rateLimit) || has(self.routes) || has(self.tls) || (has(self.loadBalancing) && (has(self.loadBalancing.slowStart) || has(self.loadBalancing.locality) || (has(self.loadBalancing.algorithm) && self.loadBalancing.algorithm != 'RoundRobin')))")
+#[x_kube(validation = Rule::new("has(self.backends) || has(self.targetRefs) || has(self.sessionPersistence) || has(self.healthCheck) || has(self.outlierDetection) || has(self.panicThreshold) || has(self.retry) || has(self.timeouts) || has(self.limits) || has(self.rateLimit) || has(self.access) || has(self.routes) || has(self.tls) || (has(self.loadBalancing) && (has(self.loadBalancing.slowStart) || has(self.loadBalancing.locality) || (has(self.loadBalancing.algorithm) && self.loadBalancing.algorithm != 'RoundRobin')))")
     .message("one of backends and targetRefs must be set; settings alone are for an IngressClass that names them"))]
 #[x_kube(validation = Rule::new("has(self.backends) || !has(self.routes)")
     .message("routes need backends: where requests for a Service go is said by Ingresses"))]
@@ -106,6 +106,10 @@ pub struct BackendPoolSpec {
     /// Requests per time; those above are answered 429. Counted by each Weir process for itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimit>,
+
+    /// Which clients may ask; others get 403. Default is all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<Access>,
 
     /// Certificates that clients see for the hostnames of `routes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

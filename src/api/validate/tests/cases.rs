@@ -169,6 +169,12 @@ pub const CASES: &[(&str, &str, &str, &str)] = &[
         "healthCheck: {http: {expectedStatuses: [{start: 299, end: 299}]}}",
     ),
     (
+        "access: {}",
+        "spec.access",
+        "access needs allow or deny: without either everybody may ask",
+        "access: {deny: ['10.0.0.0/8']}",
+    ),
+    (
         "limits: {queueTimeout: 1s}",
         "spec.limits",
         "limits.queueTimeout needs limits.maxPending: without a queue nothing waits",
