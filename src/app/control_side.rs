@@ -1,6 +1,7 @@
 //! The control side: what keeps the table and the status of pools current.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -48,6 +49,8 @@ pub(super) struct Parts {
     pub(super) metrics: Arc<Metrics>,
     pub(super) tls: Arc<ServerTls>,
     pub(super) readiness: Arc<admin::Readiness>,
+    /// Where this process listens, as others reach it.
+    pub(super) own: BTreeSet<SocketAddr>,
     pub(super) opener: Opener,
 }
 
@@ -65,7 +68,7 @@ pub(super) fn start(
     parts: Parts,
     shutdown: watch::Receiver<bool>,
 ) -> JoinSet<()> {
-    let Parts { table, pools, readers, metrics, tls, readiness, opener } = parts;
+    let Parts { table, pools, readers, metrics, tls, readiness, opener, own } = parts;
     let mut tasks = JoinSet::new();
     let (batch_sender, batches) = mpsc::channel(WAITING);
     let (update_sender, updates) = mpsc::channel(WAITING);
@@ -77,6 +80,7 @@ pub(super) fn start(
     let options = translate::Options {
         standalone: origin.client().is_none(),
         ingress_class: args.ingress_class.as_str().into(),
+        own,
     };
     let reconciler =
         Reconciler::new(options, table.clone(), Arc::clone(&pools), Arc::clone(&metrics));

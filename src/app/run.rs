@@ -73,6 +73,8 @@ pub async fn run(
     .await?;
     let http = proxy.http_address().context("no listener for HTTP")?;
     announce(http, proxy.https_address(), admin_address);
+    let listening = [Some(http), proxy.https_address(), Some(admin_address)];
+    let own = surroundings::own_sockets(&args, listening.into_iter().flatten());
     started(Running { http, admin: admin_address, table: table.clone() });
     let parts = Parts {
         table,
@@ -83,6 +85,7 @@ pub async fn run(
         tls,
         readiness: Arc::clone(&readiness),
         opener: proxy.opener(),
+        own,
     };
     let mut tasks = control_side::start(&args, origin, parts, shutdown.clone());
     tasks.spawn(server);

@@ -1,5 +1,7 @@
 //! Where this process runs, and what it shares with its replicas.
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,6 +23,19 @@ pub(super) async fn options(
     let session_key = args.session_key_file.as_deref().map(read_key).transpose()?;
     let surroundings = surroundings(args, client).await;
     Ok(upstream::Options { surroundings, session_key: session_key.unwrap_or_default() })
+}
+
+/// Returns where this process listens, as endpoints would name it: a socket that listens everywhere
+/// listens at the pod's address.
+pub(super) fn own_sockets(
+    args: &RunArgs,
+    listening: impl Iterator<Item = SocketAddr>,
+) -> BTreeSet<SocketAddr> {
+    let named = |socket: SocketAddr| {
+        let ip = if socket.ip().is_unspecified() { args.pod_ip? } else { socket.ip() };
+        Some(SocketAddr::new(ip.to_canonical(), socket.port()))
+    };
+    listening.filter_map(named).collect()
 }
 
 fn read_key(path: &Path) -> anyhow::Result<Vec<u8>> {

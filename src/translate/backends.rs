@@ -78,7 +78,9 @@ fn of_address(
         );
         return None;
     };
-    if let Some(why) = refusal(address, context.options.standalone) {
+    let port = problems.take(&format!("{field}.port"), u16::try_from(spec.port))?;
+    let socket = SocketAddr::new(address.to_canonical(), port);
+    if let Some(why) = refusal(socket, context.options) {
         problems.reference(
             ConditionReason::UnsafeAddress,
             &format!("{field}.address"),
@@ -86,9 +88,8 @@ fn of_address(
         );
         return None;
     }
-    let port = problems.take(&format!("{field}.port"), u16::try_from(spec.port))?;
     Some(Endpoint {
-        address: SocketAddr::new(address.to_canonical(), port),
+        address: socket,
         zone: spec.zone.as_deref().map(Into::into),
         region: spec.region.as_deref().map(|region| RegionName(region.into())),
         readiness: Readiness::Ready,
@@ -184,7 +185,7 @@ fn leave_out_refused(
 ) {
     let mut refused = Vec::new();
     found.retain(|address, _| {
-        let refusal = refusal(address.ip(), context.options.standalone);
+        let refusal = refusal(*address, context.options);
         refused.extend(refusal.map(|why| format!("{} is {why}", address.ip())));
         refusal.is_none()
     });

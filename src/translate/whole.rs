@@ -1,7 +1,7 @@
 //! The translation of all objects at once.
 
 use std::collections::BTreeSet;
-
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::api::{IngressUpdate, ObjectKey, Objects, StatusUpdate};
@@ -17,11 +17,14 @@ pub struct Options {
     /// The class of Ingresses that is ours even where there is no IngressClass of that name.
     /// Default is `weir`.
     pub ingress_class: Arc<str>,
+    /// Where Weir itself listens: an endpoint there would be a loop, or its metrics. Default is
+    /// unknown.
+    pub own: BTreeSet<SocketAddr>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { standalone: false, ingress_class: "weir".into() }
+        Self { standalone: false, ingress_class: "weir".into(), own: BTreeSet::new() }
     }
 }
 

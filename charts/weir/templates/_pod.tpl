@@ -58,6 +58,8 @@ spec:
           valueFrom: { fieldRef: { fieldPath: metadata.namespace } }
         - name: NODE_NAME
           valueFrom: { fieldRef: { fieldPath: spec.nodeName } }
+        - name: POD_IP
+          valueFrom: { fieldRef: { fieldPath: status.podIP } }
         {{- with .Values.extraEnv }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
