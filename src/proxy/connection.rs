@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::CONNECTION;
-use http::{HeaderValue, StatusCode, Version, request};
+use http::{HeaderValue, Method, StatusCode, Version, request};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
@@ -339,6 +339,7 @@ where
         .max_concurrent_streams(limits.max_streams)
         .max_header_list_size(head_bytes)
         .max_send_buf_size(64 * 1024)
+        .enable_connect_protocol()
         .serve_connection(socket, service);
     drive(connection, &client).await;
 }
@@ -351,10 +352,10 @@ async fn answer(
 ) -> Result<http::Response<AnswerBody>, Infallible> {
     let is_told = request.version() < Version::HTTP_2;
     client.count_request();
-    let upgrade = request
-        .headers()
-        .contains_key(http::header::UPGRADE)
-        .then(|| Upgrade::Hyper(hyper::upgrade::on(&mut request)));
+    let is_told = request.version() < Version::HTTP_2;
+    let may_switch = request.headers().contains_key(http::header::UPGRADE)
+        || *request.method() == Method::CONNECT;
+    let upgrade = may_switch.then(|| Upgrade::Hyper(hyper::upgrade::on(&mut request)));
     let (parts, body) = request.into_parts();
     let mut response = handler.answer(&client, parts, ClientBody::hyper(body), upgrade).await;
     // A tunnel is not told: `connection` has another meaning there. Source: RFC 9112 §9.6.

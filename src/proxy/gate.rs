@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, Method, Uri, Version, request};
 
+use super::options::ClientLimits;
+use super::websocket;
 use crate::metrics::Reason;
 use crate::model::path;
 use crate::upstream::http1::{Framing, parse_decimal};
@@ -175,6 +177,9 @@ pub(super) fn framing(headers: &HeaderMap, version: Version) -> Result<Framing, 
 
 /// Only WebSocket goes through; other protocols are not offered on, and HTTP stays.
 fn is_upgrade(parts: &request::Parts) -> bool {
+    if parts.version == Version::HTTP_2 {
+        return websocket::is_asked(parts);
+    }
     parts.version == Version::HTTP_11
         && parts.headers.contains_key(UPGRADE)
         && has_option(&parts.headers, b"upgrade")

@@ -36,7 +36,7 @@ mod service;
 mod socket;
 mod tunnel;
 mod watch;
-mod stall;
+mod websocket;
 mod wheel;
 mod worker;
 

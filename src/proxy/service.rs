@@ -20,6 +20,7 @@ use super::gate::{self, Admitted};
 use super::headers::{Added, Dropped, add};
 use super::record::{Logged, Record};
 use super::tunnel::{self, Upgrade};
+use super::websocket::Opening;
 use crate::metrics::{Protocol, Reason};
 use crate::table::{NoRoute, RequestHead};
 use crate::upstream::{clock, http1};
@@ -27,7 +28,7 @@ use crate::upstream::{clock, http1};
 /// Answers a request, by an endpoint or with the reason why not.
 pub(super) async fn respond(
     client: &Rc<Client>,
-    parts: request::Parts,
+    mut parts: request::Parts,
     body: ClientBody,
     upgrade: Option<Upgrade>,
 ) -> Response<AnswerBody> {
@@ -37,7 +38,11 @@ pub(super) async fn respond(
         if parts.version == Version::HTTP_2 { Protocol::Http2 } else { Protocol::Http1 },
     );
     let mut record = Record::begin(worker, &client.watch, &parts.method, parts.version);
-    let result = route(client, &parts, body, &mut record).await;
+    let opening = Opening::of(&mut parts, worker.random.borrow_mut().u128(..));
+    let mut result = route(client, &parts, body, &mut record).await;
+    if let Some(opening) = opening {
+        result = result.and_then(|answered| opening.check(answered).map_err(Refusal::from));
+    }
     let response = match result {
         Ok(answered) => match upgrade.filter(|_| answered.is_tunnel()) {
             Some(upgrade) => tunnel::open(answered, upgrade, record),

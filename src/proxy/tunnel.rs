@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::Response;
+use http::{Response, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
@@ -19,6 +19,7 @@ use super::http1;
 use super::record::Record;
 use super::socket::Ahead;
 use super::wheel::sleep;
+use super::websocket;
 use crate::metrics::Reason;
 
 /// Upgrade will be the client's connection, once whoever speaks HTTP on it gives it up.
@@ -39,7 +40,12 @@ pub(super) fn open(
 ) -> Response<AnswerBody> {
     let Answered { head, mut headers, exchange, guards } = answered;
     clean_answer(&mut headers, true);
-    record.status = head.status.as_u16();
+    let mut status = head.status;
+    if record.version == Version::HTTP_2 {
+        websocket::clean(&mut headers);
+        status = StatusCode::OK;
+    }
+    record.status = status.as_u16();
     let (stream, ahead, lease) = exchange.into_tunnel();
     let endpoint = Ahead { bytes: ahead.freeze(), stream };
     tokio::task::spawn_local(async move {
@@ -57,7 +63,7 @@ pub(super) fn open(
         drop(lease);
     });
     let mut response = Response::new(AnswerBody::nothing());
-    *response.status_mut() = head.status;
+    *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
 }

@@ -22,6 +22,7 @@ mod sessions;
 mod slow;
 mod strangers;
 mod streams;
+mod websocket_h2;
 
 #[path = "../support"]
 mod support {

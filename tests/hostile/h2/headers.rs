@@ -11,7 +11,7 @@ const LENGTH: &str = "RFC 9113 §8.1.1";
 const TRAILER: &str = "RFC 9113 §8.1, RFC 9110 §6.5.1";
 
 pub fn cases() -> Vec<Case> {
-    [pseudo(), values(), hops(), lengths(), trailing()].concat()
+    [pseudo(), websockets(), values(), hops(), lengths(), trailing()].concat()
 }
 
 fn pseudo() -> Vec<Case> {
@@ -86,6 +86,58 @@ fn pseudo() -> Vec<Case> {
         either("a fragment", PSEUDO, asked(with(":path", b"/hostile#a")), one()),
     ]);
     cases
+}
+
+/// WebSockets that begin wrong. Source: RFC 8441 §4, §5.
+fn websockets() -> Vec<Case> {
+    let wrong = |name: &str, block: Vec<u8>| refused(name, "RFC 8441 §4", asked(block));
+    let websocket = |name: &str, more: &[(&str, &[u8])]| {
+        let bytes = [with(":method", b"CONNECT"), block(more)].concat();
+        refused(name, "RFC 8441 §4", asked(bytes))
+    };
+    vec![
+        wrong("a protocol in a GET", [get(&[]), field(":protocol", "websocket")].concat()),
+        websocket("a WebSocket in capitals", &[(":protocol", b"WebSocket")]),
+        websocket("two protocols", &[(":protocol", b"websocket"), (":protocol", b"websocket")]),
+        websocket("a protocol with a line's end", &[(":protocol", b"websocket\r\nX: y")]),
+        websocket("a protocol behind fields", &[("x", b"y"), (":protocol", b"websocket")]),
+        websocket(
+            "a WebSocket of another host",
+            &[(":protocol", b"websocket"), ("host", b"evil.example")],
+        ),
+        websocket(
+            "a WebSocket with a length",
+            &[(":protocol", b"websocket"), ("content-length", b"5")],
+        ),
+        wrong(
+            "a WebSocket without a path",
+            block(&[
+                (":method", b"CONNECT"),
+                (":scheme", b"http"),
+                (":authority", b"front.example"),
+                (":protocol", b"websocket"),
+            ]),
+        ),
+        wrong(
+            "a WebSocket without a scheme",
+            block(&[
+                (":method", b"CONNECT"),
+                (":path", b"/hostile"),
+                (":authority", b"front.example"),
+                (":protocol", b"websocket"),
+            ]),
+        ),
+        wrong(
+            "a WebSocket at a path with two meanings",
+            block(&[
+                (":method", b"CONNECT"),
+                (":scheme", b"http"),
+                (":path", b"/a%2f../hostile"),
+                (":authority", b"front.example"),
+                (":protocol", b"websocket"),
+            ]),
+        ),
+    ]
 }
 
 fn values() -> Vec<Case> {
