@@ -49,13 +49,8 @@ pub async fn run(
     metrics.count_panics();
     let options = surroundings::options(&args, origin.client()).await?;
     let (pools, readers) = Pools::new(options, Arc::clone(&metrics));
-    let geoip = args
-        .geoip_database
-        .as_deref()
-        .map(GeoIp::open)
-        .transpose()
-        .context("--geoip-database")?
-        .map(Arc::new);
+    let geoip = args.geoip_database.as_deref().map(GeoIp::open).transpose();
+    let geoip = geoip.context("--geoip-database")?.map(Arc::new);
     let table = TableHandle::new(Table::default());
     let tls = ServerTls::new()?;
     let proxy = data_side::spawn(&args, &table, &metrics, &tls, geoip.clone())
@@ -76,9 +71,9 @@ pub async fn run(
     let listening = [Some(http), proxy.https_address(), Some(admin_address)];
     let own = surroundings::own_sockets(&args, listening.into_iter().flatten());
     started(Running { http, admin: admin_address, table: table.clone() });
+    let memory = memory::watch(args.limits.memory_limit, proxy.pressure(), Arc::clone(&metrics));
     let parts = Parts {
         table,
-    let memory = memory::watch(args.limits.memory_limit, proxy.pressure(), Arc::clone(&metrics));
         pools,
         readers,
         metrics,
@@ -89,10 +84,10 @@ pub async fn run(
     };
     let mut tasks = control_side::start(&args, origin, parts, shutdown.clone());
     tasks.spawn(server);
+    tasks.spawn(memory);
     wait(shutdown, &mut tasks).await?;
     tracing::info!("draining");
     readiness.set_draining();
-    tasks.spawn(memory);
     proxy.drain(args.drain_delay, args.drain_timeout).await;
     tracing::info!("stopped");
     Ok(())

@@ -69,8 +69,8 @@ reasons! {
     Misdirected "misdirected" 421 "The host is not one that this connection's certificate was chosen for."
     NotImplemented "not_implemented" 501 "The request asks for something that is not supported."
     VersionNotSupported "version_not_supported" 505 "The version of HTTP is not supported."
-    ClientGone "client_gone" 499 "The client left before it had its answer."
     SlowReader "slow_reader" 499 "The client took too long to read the answer."
+    ClientGone "client_gone" 499 "The client left before it had its answer."
     Internal "internal" 500 "A fault in this program; its log says more."
 }
 

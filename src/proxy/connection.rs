@@ -347,10 +347,9 @@ where
 async fn answer(
     client: Rc<Client>,
     mut request: http::Request<Incoming>,
-    handler: impl Handler,
     stall: Option<Rc<Stall>>,
+    handler: impl Handler,
 ) -> Result<http::Response<AnswerBody>, Infallible> {
-    let is_told = request.version() < Version::HTTP_2;
     client.count_request();
     let is_told = request.version() < Version::HTTP_2;
     let may_switch = request.headers().contains_key(http::header::UPGRADE)

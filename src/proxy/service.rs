@@ -128,14 +128,16 @@ async fn route(
     let pool_stats = Arc::clone(&pool.state.stats);
     pool_stats.request_begun(worker.index);
     record.pool = Some(pool_stats);
+    if pool.model.access.as_ref().is_some_and(|access| !access.admits(address)) {
+        return Err(Reason::AccessDenied.into());
+    }
     let now = clock::at(record.started);
     pool.try_rate(address, now).map_err(|after| Refusal {
         reason: Reason::RateLimited,
         retry_after: Some(after.max(Duration::from_secs(1))),
     })?;
-    if pool.model.access.as_ref().is_some_and(|access| !access.admits(address)) {
-        return Err(Reason::AccessDenied.into());
-    }
+    let most = pool.model.limits.max_body_bytes.or(options.limits.max_body_bytes);
+    body.bound(most, (!is_grpc(parts)).then_some(options.limits.progress))?;
     pool.count_request(now);
     let length = has_body.then(|| body.size_hint().exact());
     let mut head = http1::head_buffer();
@@ -144,8 +146,6 @@ async fn route(
         client,
         pool,
         address,
-    let most = pool.model.limits.max_body_bytes.or(options.limits.max_body_bytes);
-    body.bound(most, (!is_grpc(parts)).then_some(options.limits.progress))?;
         parts,
         admitted: &admitted,
         now,
@@ -155,14 +155,6 @@ async fn route(
     forward(&request, head, length.map(|length| (body, length)), record).await
 }
 
-#[allow(clippy::option_option, reason = "no body, one in chunks, or one of a length")]
-fn encode(
-    head: &mut BytesMut,
-    client: &Client,
-    parts: &request::Parts,
-    admitted: &Admitted<'_>,
-    request_id: &str,
-    length: Option<Option<u64>>,
 /// Whether the body is a stream of messages, which may be idle between them.
 /// Source: gRPC over HTTP/2, Requests.
 fn is_grpc(parts: &request::Parts) -> bool {
@@ -173,6 +165,14 @@ fn is_grpc(parts: &request::Parts) -> bool {
             .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
+#[allow(clippy::option_option, reason = "no body, one in chunks, or one of a length")]
+fn encode(
+    head: &mut BytesMut,
+    client: &Client,
+    parts: &request::Parts,
+    admitted: &Admitted<'_>,
+    request_id: &str,
+    length: Option<Option<u64>>,
 ) {
     let mut lines = http1::head_buffer();
     let added = Added {

@@ -9,17 +9,18 @@ use std::time::Duration;
 use http::{Response, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
 use super::body::{AnswerBody, Guards};
 use super::forward::Answered;
 use super::headers::clean_answer;
 use super::http1;
+use super::pipe;
 use super::record::Record;
 use super::socket::Ahead;
-use super::wheel::sleep;
 use super::websocket;
+use super::wheel::sleep;
 use crate::metrics::Reason;
 
 /// Upgrade will be the client's connection, once whoever speaks HTTP on it gives it up.
@@ -77,7 +78,7 @@ where
     let mut endpoint = Counted { stream: endpoint, moved: &moved };
     tokio::select! {
         // Most tunnels end with an error: one side is gone.
-        _ = copy_bidirectional(&mut client, &mut endpoint) => {}
+        _ = pipe::join(&mut client, &mut endpoint) => {}
         () = idle(&moved, guards.idle_timeout) => record.reason = Some(Reason::IdleTimeout),
     }
     record.request_bytes = moved.received.get();

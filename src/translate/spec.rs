@@ -301,10 +301,10 @@ fn limits(spec: &api::Limits, defaults: &Pool, problems: &mut Problems) -> Optio
         max_connections: spec.max_connections.map(number),
         max_pending: spec.max_pending.map_or(0, number),
         queue_timeout,
+        max_body_bytes: spec.max_request_body_bytes.and_then(|most| u64::try_from(most).ok()),
         per_endpoint: EndpointLimits {
             max_requests: endpoint.and_then(|e| e.max_requests).map(number),
             max_connections: endpoint.and_then(|e| e.max_connections).map(number),
-        max_body_bytes: spec.max_request_body_bytes.and_then(|most| u64::try_from(most).ok()),
         },
     })
 }

@@ -58,7 +58,11 @@ async fn http2_is_told_twice_and_loses_no_request() {
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
     send(&mut stream, SETTINGS, 0, 0, &[]).await;
     get(&mut stream, 1).await;
-    while frame(&mut stream).await.is_none_or(|f| (f.kind, f.stream) != (DATA, 1)) {}
+    while let Some(frame) = frame(&mut stream).await {
+        if (frame.kind, frame.stream) == (DATA, 1) {
+            break;
+        }
+    }
     let drain = tokio::spawn(rig.handle.drain(Duration::from_millis(200), Duration::from_secs(30)));
     let (mut told, mut answered) = (Vec::new(), Vec::new());
     while let Some(frame) = frame(&mut stream).await {

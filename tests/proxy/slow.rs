@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::client::SendRequest;
 use http::{HeaderMap, Request};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use weir::metrics::Reason;
 use weir::proxy::{Options, Progress};
@@ -79,7 +80,6 @@ async fn a_body_that_trickles_ends_with_408() {
                 answer = client.answer(false) => break answer.unwrap(),
                 () = tokio::time::sleep(Duration::from_millis(10)) => {}
             }
-            use tokio::io::AsyncWriteExt;
             let _ = client.stream.write_all(piece.as_bytes()).await;
         };
         assert_eq!((answer.status, answer.field("x-weir-reason")), (408, Some("body_timeout")));
@@ -144,10 +144,10 @@ async fn pour(listener: TcpListener) {
     loop {
         let mut endpoint = accept(&listener).await;
         tokio::spawn(async move {
-            use tokio::io::AsyncWriteExt;
             endpoint.until(b"\r\n\r\n").await.unwrap();
             endpoint.send("HTTP/1.1 200 OK\r\n\r\n").await;
-            while endpoint.stream.write_all(&[b'x'; 65_536]).await.is_ok() {}
+            let piece = vec![b'x'; 64 * 1024];
+            while endpoint.stream.write_all(&piece).await.is_ok() {}
         });
     }
 }

@@ -24,7 +24,7 @@ fn ask(weir: std::net::SocketAddr, keeps: bool, stop: &AtomicBool, asked: &Atomi
 /// heard still come.
 #[test]
 fn sigterm_under_load_fails_no_request_and_exits_with_0() {
-    let backend = Backend::start("one", [127, 0, 0, 1], 0, Duration::from_millis(2));
+    let backend = Backend::start("one", [127, 0, 0, 1], 0, Duration::from_millis(10));
     let manifest = format!(
         "apiVersion: weir.dev/v1alpha1\nkind: BackendPool\nmetadata: {{ name: shop, namespace: default }}\n\
          spec:\n  routes: [{{ hostnames: [a.test] }}]\n  \
@@ -33,7 +33,7 @@ fn sigterm_under_load_fails_no_request_and_exits_with_0() {
     );
     let mut weir = Weir::start_with(&manifest, &["--drain-delay", "3s"]);
     let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let clients: Vec<_> = (0..8)
+    let clients: Vec<_> = (0..4)
         .map(|n| {
             let (http, stop, asked) = (weir.http, Arc::clone(&stop), Arc::clone(&asked));
             std::thread::spawn(move || ask(http, n % 2 == 0, &stop, &asked))
@@ -43,13 +43,13 @@ fn sigterm_under_load_fails_no_request_and_exits_with_0() {
         let end = asked.load(Ordering::SeqCst) + count;
         eventually("clients go on", || asked.load(Ordering::SeqCst) >= end);
     };
-    after(200);
+    after(100);
     weir.terminate();
     eventually("not ready", || match Client::connect(weir.admin, None).get("admin", "/readyz") {
         Ok(answer) => answer.status == 503,
         Err(error) => error.kind() == ErrorKind::ConnectionRefused,
     });
-    after(200);
+    after(100);
     stop.store(true, Ordering::SeqCst);
     for client in clients {
         client.join().expect("no request failed");
