@@ -6,7 +6,7 @@ export CARGO_TARGET_DIR ?= $(XDG_CACHE_HOME)/weir/target
 IMAGE ?= weir:dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build lint fmt doc deny generate golden picture apiserver-test cluster-test bench image kind-up setup clean
+.PHONY: help demo test check build lint fmt doc deny generate golden picture fuzz soak apiserver-test cluster-test bench image kind-up setup clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -46,6 +46,12 @@ golden: ## Write the golden files anew; then read the difference
 
 picture: ## Draw the dashboard anew from five minutes of real traffic (needs prometheus)
 	WEIR_PICTURE_SECONDS=300 WEIR_REQUIRE_PROMTOOL=1 cargo test --locked --test monitoring the_dashboard
+
+fuzz: ## Look for inputs that break a promise, FUZZ_SECONDS (600) for each target
+	hack/fuzz $(ARGS)
+
+soak: ## A mixed load while all around changes, SOAK_SECONDS (3600) long
+	hack/soak
 
 apiserver-test: ## Run the tests that need a real API server
 	hack/k8s/build >/dev/null

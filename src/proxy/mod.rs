@@ -44,6 +44,8 @@ mod wheel;
 mod worker;
 
 pub use handle::{Handle, Opener, spawn};
+#[doc(hidden)]
+pub use http1::fuzzing;
 pub use listener::ProxyError;
 pub use options::{ClientLimits, Http1Codec, Options};
 pub use pace::Progress;

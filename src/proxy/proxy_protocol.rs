@@ -44,6 +44,12 @@ fn parse_line(bytes: &[u8]) -> Result<Option<Announced>, ()> {
         return if bytes.len() < LINE_LIMIT { Ok(None) } else { Err(()) };
     };
     let line = bytes.get(..=end).unwrap_or(bytes);
+    // The parser would take a line end inside, and a sign before a port.
+    let text = line.strip_suffix(b"\r\n").ok_or(())?;
+    let is_plain = text.iter().all(|&byte| matches!(byte, b' '..=b'~') && byte != b'+');
+    if !is_plain || line.len() > LINE_LIMIT {
+        return Err(());
+    }
     let header = v1::Header::try_from(line).map_err(drop)?;
     let client = match header.addresses {
         v1::Addresses::Tcp4(ip) => Some((ip.source_address, ip.source_port).into()),
@@ -99,5 +105,21 @@ mod tests {
         }
         assert_eq!(parse(b"PROXY UNKNOWN\r\n"), Ok(Some(Announced { length: 15, client: None })));
         assert_eq!(parse(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Err(()));
+    }
+
+    #[test]
+    fn a_line_is_one_line_of_the_form() {
+        let long = format!("PROXY UNKNOWN {}\r\n", "x".repeat(100));
+        for line in [
+            "PROXY UNKNOWN\n",
+            "PROXY UNKNOWN \nffff\r\n",
+            "PROXY UNKNOWN \0\r\n",
+            "PROXY TCP4 1.1.1.1 2.2.2.2 +1 80\r\n",
+            "PROXY TCP4 1.1.1.1 2.2.2.2 1 +80\r\n",
+            "PROXY TCP4 1.1.1.1 2.2.2.2 1 80\n",
+            &long,
+        ] {
+            assert_eq!(parse(line.as_bytes()), Err(()), "{line:?}");
+        }
     }
 }

@@ -141,7 +141,7 @@ async fn route(
     pool.count_request(now);
     let length = has_body.then(|| body.size_hint().exact());
     let mut head = http1::head_buffer();
-    encode(&mut head, client, parts, &admitted, &request_id, length);
+    encode(&mut head, parts, &admitted, &added(client, &admitted, &request_id), length);
     let request = Forward {
         client,
         pool,
@@ -165,17 +165,8 @@ fn is_grpc(parts: &request::Parts) -> bool {
             .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
-#[allow(clippy::option_option, reason = "no body, one in chunks, or one of a length")]
-fn encode(
-    head: &mut BytesMut,
-    client: &Client,
-    parts: &request::Parts,
-    admitted: &Admitted<'_>,
-    request_id: &str,
-    length: Option<Option<u64>>,
-) {
-    let mut lines = http1::head_buffer();
-    let added = Added {
+fn added<'a>(client: &'a Client, admitted: &Admitted<'a>, request_id: &'a str) -> Added<'a> {
+    Added {
         peer: &client.peer_text,
         scheme: if client.is_tls { "https" } else { "http" },
         host: admitted.host,
@@ -183,11 +174,23 @@ fn encode(
         is_trusted: client.worker.options().trusted_hops > 0,
         request_id,
         is_upgrade: admitted.is_upgrade,
-    };
+    }
+}
+
+/// Writes the head of the request that the endpoint gets.
+#[allow(clippy::option_option, reason = "no body, one in chunks, or one of a length")]
+pub(super) fn encode(
+    head: &mut BytesMut,
+    parts: &request::Parts,
+    admitted: &Admitted<'_>,
+    added: &Added<'_>,
+    length: Option<Option<u64>>,
+) {
+    let mut lines = http1::head_buffer();
     if admitted.expects_continue {
         lines.extend_from_slice(b"expect: 100-continue\r\n");
     }
-    add(&mut lines, &parts.headers, &added);
+    add(&mut lines, &parts.headers, added);
     let joined;
     let target = match admitted.query {
         None => &*admitted.path,

@@ -1,4 +1,4 @@
-//! Query parameters and cookies, read without copying.
+//! Query parameters, read without copying.
 
 use std::borrow::Cow;
 
@@ -47,20 +47,6 @@ pub(super) fn decode(text: &str) -> Cow<'_, [u8]> {
     }
 }
 
-/// Returns the value of the first cookie of a name, over all Cookie headers. Quotes belong to the
-/// value. Source: RFC 6265 §4.2.1, §5.4.
-pub(super) fn cookie<'a>(headers: &'a http::HeaderMap, name: &str) -> Option<&'a [u8]> {
-    let pairs = headers
-        .get_all(http::header::COOKIE)
-        .into_iter()
-        .flat_map(|header| header.as_bytes().split(|b| *b == b';'));
-    pairs.map(<[u8]>::trim_ascii).find_map(|pair| {
-        let equals = pair.iter().position(|b| *b == b'=')?;
-        let (key, value) = pair.split_at_checked(equals)?;
-        (key.trim_ascii() == name.as_bytes()).then(|| value.get(1..).unwrap_or_default())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,19 +61,5 @@ mod tests {
         assert_eq!(value("a=b=c", "a"), Some(b"b=c".to_vec()));
         assert_eq!(value("A=1", "a"), None);
         assert_eq!(value("a=%zz%4", "a"), Some(b"%zz%4".to_vec()));
-    }
-
-    #[test]
-    fn cookies_come_from_all_headers() {
-        let mut headers = http::HeaderMap::new();
-        headers.append("cookie", "a=1;b=\"2\" ;  c=x=y".parse().unwrap());
-        headers.append("cookie", "d=4; a=9; e".parse().unwrap());
-        let value = |name| cookie(&headers, name);
-        assert_eq!(value("a"), Some(b"1".as_slice()));
-        assert_eq!(value("b"), Some(b"\"2\"".as_slice()));
-        assert_eq!(value("c"), Some(b"x=y".as_slice()));
-        assert_eq!(value("d"), Some(b"4".as_slice()));
-        assert_eq!(value("e"), None);
-        assert_eq!(value("A"), None);
     }
 }

@@ -9,6 +9,7 @@ use super::query;
 use super::trace::Verdict;
 use super::{RequestHead, Route};
 use crate::model::{PathPattern, RouteMatch, ValueMatch, ValuePattern};
+use crate::upstream::balance::raw_cookie;
 
 /// Rule is one match of one route.
 #[derive(Debug)]
@@ -123,8 +124,7 @@ fn query_matches(head: &RequestHead<'_>, wanted: &ValueMatch<Arc<str>>) -> bool 
 }
 
 fn cookie_matches(head: &RequestHead<'_>, wanted: &ValueMatch<Arc<str>>) -> bool {
-    query::cookie(head.headers, &wanted.name)
-        .is_some_and(|value| value_matches(&wanted.value, value))
+    raw_cookie(head.headers, &wanted.name).is_some_and(|value| value_matches(&wanted.value, value))
 }
 
 fn value_matches(pattern: &ValuePattern, value: &[u8]) -> bool {

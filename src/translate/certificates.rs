@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING,
     EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair,
 };
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::networking::v1::IngressTLS;
+use rustls_pki_types::pem::{self, PemObject};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::pem::Pem;
 use x509_parser::prelude::{GeneralName, X509Certificate};
 
@@ -217,14 +220,26 @@ fn parse(secret: &Secret) -> Result<Pair, String> {
         certificates.push(certificate);
     }
     drop(certificates);
+    is_served(&chain, &blocks)?;
     let certificate = leaf.parse_x509().map_err(|error| error.to_string())?;
-    let public = certificate.public_key().subject_public_key.data.as_ref();
-    if public_key_of(&key)? != public {
+    if public_key_of(&key)? != certificate.public_key().raw {
         return Err("tls.key is not the key of the first certificate in tls.crt".into());
     }
     let names = names_of(&certificate);
     let not_after = certificate.validity().not_after.timestamp();
     Ok(Pair { names, not_after, chain, key })
+}
+
+/// Refuses what the library that serves certificates reads in another way: it is stricter.
+fn is_served(chain: &str, blocks: &[Pem]) -> Result<(), String> {
+    let read: Vec<CertificateDer<'_>> = CertificateDer::pem_slice_iter(chain.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("tls.crt is not PEM: {error}"))?;
+    let same = read.iter().map(AsRef::as_ref).eq(blocks.iter().map(|block| &*block.contents));
+    let leaf = read.first().filter(|_| same).ok_or("tls.crt holds lines that are not PEM")?;
+    webpki::EndEntityCert::try_from(leaf)
+        .map_err(|error| format!("block 1 of tls.crt is not a usable certificate: {error}"))?;
+    Ok(())
 }
 
 fn names_of(certificate: &X509Certificate<'_>) -> Vec<Hostname> {
@@ -242,16 +257,22 @@ fn names_of(certificate: &X509Certificate<'_>) -> Vec<Hostname> {
     names
 }
 
+/// Returns a public key as certificates hold it: with its algorithm.
+fn in_der<'a>(key: &impl AsDer<PublicKeyX509Der<'a>>) -> Option<Vec<u8>> {
+    key.as_der().ok().map(|der| der.as_ref().to_vec())
+}
+
 /// Returns the public key of a private key, as a certificate holds it.
-fn public_key_of(pem: &str) -> Result<Vec<u8>, String> {
-    let blocks: Vec<Pem> = Pem::iter_from_buffer(pem.as_bytes())
-        .collect::<Result<_, _>>()
-        .map_err(|_| "tls.key is not PEM".to_owned())?;
-    let block = blocks
-        .iter()
-        .find(|block| block.label.ends_with("PRIVATE KEY"))
-        .ok_or("tls.key holds no PRIVATE KEY")?;
-    let der = block.contents.as_slice();
+fn public_key_of(text: &str) -> Result<Vec<u8>, String> {
+    let key = match PrivateKeyDer::from_pem_slice(text.as_bytes()) {
+        Ok(key) => key,
+        Err(pem::Error::NoItemsFound) if text.contains("PRIVATE KEY-----") => {
+            return Err(unusable());
+        }
+        Err(pem::Error::NoItemsFound) => return Err("tls.key holds no PRIVATE KEY".to_owned()),
+        Err(_) => return Err("tls.key is not PEM".to_owned()),
+    };
+    let der = key.secret_der();
     let curves = [
         &ECDSA_P256_SHA256_ASN1_SIGNING,
         &ECDSA_P384_SHA384_ASN1_SIGNING,
@@ -261,22 +282,24 @@ fn public_key_of(pem: &str) -> Result<Vec<u8>, String> {
         EcdsaKeyPair::from_pkcs8(curve, der)
             .or_else(|_| EcdsaKeyPair::from_private_key_der(curve, der))
             .ok()
-            .map(|pair| pair.public_key().as_ref().to_vec())
+            .and_then(|pair| in_der(pair.public_key()))
     });
     let rsa = || {
         RsaKeyPair::from_pkcs8(der)
             .or_else(|_| RsaKeyPair::from_der(der))
             .ok()
-            .map(|pair| pair.public_key().as_ref().to_vec())
+            .and_then(|pair| in_der(pair.public_key()))
     };
     let edwards = || {
         Ed25519KeyPair::from_pkcs8_maybe_unchecked(der)
             .ok()
-            .map(|pair| pair.public_key().as_ref().to_vec())
+            .and_then(|pair| in_der(pair.public_key()))
     };
-    elliptic.or_else(rsa).or_else(edwards).ok_or_else(|| {
-        "tls.key is no usable key: use RSA of 2048 to 8192 bits, ECDSA P-256, P-384 or P-521, \
-         or Ed25519, not encrypted"
-            .to_owned()
-    })
+    elliptic.or_else(rsa).or_else(edwards).ok_or_else(unusable)
+}
+
+fn unusable() -> String {
+    "tls.key is no usable key: use RSA of 2048 to 8192 bits, ECDSA P-256, P-384 or P-521, or \
+     Ed25519, not encrypted"
+        .to_owned()
 }

@@ -11,6 +11,8 @@
 mod answer;
 mod body;
 mod date;
+#[doc(hidden)]
+pub mod fuzzing;
 mod head;
 mod link;
 mod serve;

@@ -25,7 +25,7 @@ mod spill;
 mod trace;
 
 pub use pick::{NoEndpoint, Pick, Tried, pick};
-pub use request::RequestFacts;
+pub use request::{RequestFacts, raw_cookie};
 pub use selection::{Counts, Selection};
 pub use session::SessionToken;
 pub use trace::{EndpointTrace, GroupTrace, PickTrace, Verdict};

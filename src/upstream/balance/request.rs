@@ -48,14 +48,22 @@ impl RequestFacts<'_> {
     }
 }
 
-/// Returns the value of the first cookie of a name. Source: RFC 6265 §4.2.1.
+/// Returns the value of the first cookie of a name, without its quotes.
 pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
-    headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|b| *b == b';')).find_map(
-        |pair| {
-            let value = pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
-            Some(value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value))
-        },
-    )
+    let value = raw_cookie(headers, name)?;
+    Some(value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value))
+}
+
+/// Returns the value of the first cookie of a name, over all Cookie headers. Blanks around the name
+/// and the value do not count; quotes belong to the value. Source: RFC 6265 §4.2.1, §5.4.
+pub fn raw_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
+    let lines = headers.get_all(COOKIE).iter();
+    lines.flat_map(|line| line.as_bytes().split(|b| *b == b';')).find_map(|pair| {
+        let equals = memchr::memchr(b'=', pair)?;
+        let (key, value) = pair.split_at_checked(equals)?;
+        let value = value.get(1..).unwrap_or_default();
+        (key.trim_ascii() == name.as_bytes()).then(|| value.trim_ascii())
+    })
 }
 
 /// Returns the first value of a query parameter, as it stands there.
@@ -64,4 +72,25 @@ fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
         let (found, value) = pair.split_once('=').unwrap_or((pair, ""));
         (found == name).then_some(value)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookies_come_from_all_headers() {
+        let mut headers = HeaderMap::new();
+        headers.append("cookie", "a=1;b=\"2\" ;  c=x=y".parse().unwrap());
+        headers.append("cookie", "d=4; a=9; e; f = 6 ".parse().unwrap());
+        let value = |name| raw_cookie(&headers, name);
+        assert_eq!(value("a"), Some(b"1".as_slice()));
+        assert_eq!(value("b"), Some(b"\"2\"".as_slice()));
+        assert_eq!(value("c"), Some(b"x=y".as_slice()));
+        assert_eq!(value("d"), Some(b"4".as_slice()));
+        assert_eq!(value("e"), None);
+        assert_eq!(value("A"), None);
+        assert_eq!(value("f"), Some(b"6".as_slice()));
+        assert_eq!(cookie(&headers, "b"), Some(b"2".as_slice()));
+    }
 }

@@ -139,29 +139,10 @@ where
     }
 
     fn final_head(&mut self, headers: &mut HeaderMap) -> Result<Option<Head>, Error> {
-        while let Some((status, version)) = parse::parse_head(&mut self.connection.buffer, headers)?
-        {
-            if status == StatusCode::SWITCHING_PROTOCOLS {
-                if !self.expectation.is_upgrade {
-                    return Err(Violation::UnaskedUpgrade.into());
-                }
-                return Ok(Some(Head { status, framing: Framing::Empty, keeps_alive: false }));
-            }
-            if status.is_informational() {
-                self.interim += 1;
-                if self.interim > INTERIM_LIMIT {
-                    return Err(Violation::Interim.into());
-                }
-                if status == StatusCode::CONTINUE {
-                    self.outgoing.release();
-                }
-                continue;
-            }
-            let framing = framing(self.expectation.is_head, status, version, headers)?;
-            let keeps_alive = keeps_alive(version, headers);
-            return Ok(Some(Head { status, framing, keeps_alive }));
-        }
-        Ok(None)
+        let Self { connection, outgoing, expectation, interim, .. } = self;
+        Ok(take_final(&mut connection.buffer, headers, *expectation, interim, || {
+            outgoing.release();
+        })?)
     }
 
     /// Bytes of the request body that were taken from the client so far.
@@ -210,6 +191,42 @@ where
         let (head, body, is_whole) = self.outgoing.into_unsent();
         Unsent { head, body, is_whole, is_begun, is_answered: self.is_answered, is_reused }
     }
+}
+
+/// Takes the head of the final answer from the front of `input`; those before it are counted in
+/// `interim` and dropped. Nothing while it is not whole.
+///
+/// # Errors
+/// Where a head is not valid, or was not asked for.
+pub(super) fn take_final(
+    input: &mut BytesMut,
+    headers: &mut HeaderMap,
+    expectation: Expectation,
+    interim: &mut u8,
+    mut on_continue: impl FnMut(),
+) -> Result<Option<Head>, Violation> {
+    while let Some((status, version)) = parse::parse_head(input, headers)? {
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            if !expectation.is_upgrade {
+                return Err(Violation::UnaskedUpgrade);
+            }
+            return Ok(Some(Head { status, framing: Framing::Empty, keeps_alive: false }));
+        }
+        if status.is_informational() {
+            *interim += 1;
+            if *interim > INTERIM_LIMIT {
+                return Err(Violation::Interim);
+            }
+            if status == StatusCode::CONTINUE {
+                on_continue();
+            }
+            continue;
+        }
+        let framing = framing(expectation.is_head, status, version, headers)?;
+        let keeps_alive = keeps_alive(version, headers);
+        return Ok(Some(Head { status, framing, keeps_alive }));
+    }
+    Ok(None)
 }
 
 /// Returns an empty buffer for the head of a request.

@@ -16,6 +16,8 @@ mod error;
 mod exchange;
 mod fields;
 mod framing;
+#[doc(hidden)]
+pub mod fuzzing;
 mod outgoing;
 mod parse;
 mod pieces;

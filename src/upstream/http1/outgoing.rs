@@ -199,7 +199,7 @@ where
         self.sent_body += length;
         if let Some(owed) = &mut self.owed {
             *owed = owed.checked_sub(length).ok_or_else(|| wrong_length("longer"))?;
-        } else {
+        } else if self.is_chunked {
             let size = format_args!("{:x}\r\n", data.len()).to_string();
             self.buffer.extend_from_slice(size.as_bytes());
         }
@@ -238,4 +238,48 @@ where
 
 fn wrong_length(how: &str) -> Error {
     Error::RequestBody(format!("the body is {how} than its Content-Length").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use http_body_util::Full;
+
+    use super::*;
+
+    struct Sink(Vec<u8>);
+
+    impl Output for Sink {
+        fn poll_write(
+            &mut self,
+            _: &mut Context<'_>,
+            parts: &[IoSlice<'_>],
+        ) -> Poll<Result<usize, Error>> {
+            for part in parts {
+                self.0.extend_from_slice(part);
+            }
+            Poll::Ready(Ok(parts.iter().map(|part| part.len()).sum()))
+        }
+    }
+
+    /// Only chunks have sizes: a client of HTTP/1.0 gets a body of unknown length as it is.
+    #[test]
+    fn a_body_is_framed_as_its_head_says() {
+        for (length, closes, expected) in [
+            (Some(5), false, "hello"),
+            (None, false, "5\r\nhello\r\n0\r\n\r\n"),
+            (None, true, "hello"),
+        ] {
+            let body = Some((Full::new(Bytes::from_static(b"hello")), length));
+            let mut outgoing = Outgoing::new(BytesMut::new(), body, false);
+            if closes {
+                outgoing = outgoing.until_close();
+            }
+            let mut sink = Sink(Vec::new());
+            let sent = outgoing.poll_send(&mut sink, &mut Context::from_waker(Waker::noop()));
+            assert!(matches!(sent, Poll::Ready(Ok(()))), "{sent:?}");
+            assert_eq!(String::from_utf8_lossy(&sink.0), expected, "{length:?} {closes}");
+        }
+    }
 }
