@@ -19,6 +19,7 @@ mod record;
 mod requests;
 mod world;
 
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -71,12 +72,16 @@ async fn run(length: Duration) -> Vec<String> {
     let mut wrong = world.stop();
     let record = world.record.borrow();
     println!("{}\n{}", record.table(), measure.table(WARM_UP));
-    let picture = measure.picture();
-    let file = std::env::var("SOAK_PICTURE")
-        .unwrap_or_else(|_| format!("{}/soak.svg", env!("CARGO_TARGET_TMPDIR")));
-    match std::fs::write(&file, picture) {
-        Ok(()) => println!("the picture is {file}"),
-        Err(error) => wrong.push(format!("{file}: {error}")),
+    let picture = std::env::var("SOAK_PICTURE").map_or_else(
+        |_| PathBuf::from(concat!(env!("CARGO_TARGET_TMPDIR"), "/soak.svg")),
+        PathBuf::from,
+    );
+    let log = picture.with_extension("log");
+    for (file, text) in [(picture, measure.picture()), (log, world.log())] {
+        match std::fs::write(&file, text) {
+            Ok(()) => println!("see {}", file.display()),
+            Err(error) => wrong.push(format!("{}: {error}", file.display())),
+        }
     }
     wrong.extend(record.wrong());
     wrong.extend(measure.growth(WARM_UP));

@@ -101,6 +101,11 @@ impl World {
         self.weir.borrow().as_ref().map_or(0, Child::id)
     }
 
+    /// Returns all that the process logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().join("\n")
+    }
+
     pub fn is_over(&self) -> bool {
         self.is_over.get()
     }
@@ -159,7 +164,8 @@ impl World {
             backends.iter().find(|b| b.name == name).expect("a backend").address
         };
         let shop = [of("a"), of("b"), of("c")];
-        let check = "  healthCheck: { http: {}, interval: 500ms, timeout: 400ms }\n  \
+        // So patient that a busy machine does not make all endpoints look dead.
+        let check = "  healthCheck: { http: {}, interval: 2s, timeout: 2s }\n  \
                      retry: { attempts: 3, triggers: [reset, connect-failure], budget: { percent: 100 } }\n  \
                      tls: { certificateRefs: [{ name: shop }] }\n";
         [
