@@ -9,8 +9,8 @@ use super::{ByteSize, parse_time};
 /// LimitArgs are the flags of `weir run` that bound what clients may ask.
 #[derive(Args, Debug, Clone)]
 pub struct LimitArgs {
-    /// Most client connections at once; 0 is as many as file descriptors allow. Each worker takes an
-    /// equal part, so that new ones may wait before the whole is reached
+    /// Most client connections at once; 0 is as many as file descriptors allow. Above it new ones
+    /// wait until one ends
     #[arg(long, env = "WEIR_MAX_CONNECTIONS", value_name = "N", default_value_t = 0)]
     pub max_connections: u32,
 

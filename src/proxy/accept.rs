@@ -41,19 +41,13 @@ impl Listener {
 /// bound of connections.
 pub(super) async fn accept(listener: Listener) {
     let worker = Rc::clone(&listener.worker);
-    let options = worker.options();
-    let most = options.max_connections.div_ceil(options.workers.max(1)).max(1);
     let mut phase = worker.shared.phase.clone();
     let is_over = |phase: &Phase| matches!(phase, Phase::Draining | Phase::Stopped);
     loop {
-        let accepted = async {
-            worker.wait_below(most).await;
-            listener.socket.accept().await
-        };
         let accepted = tokio::select! {
             biased;
             _ = phase.wait_for(is_over) => break,
-            accepted = accepted => accepted,
+            accepted = worker.shared.places.accept(&listener.socket) => accepted,
         };
         match accepted {
             Ok((stream, peer)) => listener.serve(stream, peer),
@@ -69,13 +63,15 @@ pub(super) async fn accept(listener: Listener) {
 }
 
 impl Listener {
+    /// Serves a connection that holds a place.
     fn serve(&self, stream: TcpStream, peer: SocketAddr) {
         self.stats.connection_accepted(self.worker.index);
         let client = Client::new(&self.worker, &self.stats, peer, self.port, self.is_tls);
         tokio::task::spawn_local(serve(stream, client, Respond));
     }
 
-    /// Takes what waits now. No call of the reactor, which would stop after some.
+    /// Takes what waits now, also above the bound of connections: it got through. No call of the
+    /// reactor, which would stop after some.
     fn accept_rest(&self) {
         let rest = socket2::SockRef::from(&self.socket);
         for _ in 0..BACKLOG {
@@ -83,6 +79,7 @@ impl Listener {
             let stream = StdStream::from(stream);
             let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
             if let (Ok(stream), Some(peer)) = (stream, peer.as_socket()) {
+                self.worker.shared.places.take_anyway();
                 self.serve(stream, peer);
             }
         }

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, watch};
 
 use super::super::access_log::{AccessLog, AccessLogFormat};
 use super::super::options::Options;
+use super::super::places::Places;
 use super::super::record::{Logged, Record};
 use super::super::worker::{Phase, Shared};
 use super::*;
@@ -78,7 +79,8 @@ async fn a_panic_costs_one_connection_or_stream_and_is_counted() {
     let (table, wanted) = (TableHandle::default(), Box::new([Notify::new()]));
     let counted = Arc::clone(&metrics);
     let per_client = Arc::default();
-    let shared = Shared { options, table, metrics, phase, wanted, per_client };
+    let places = Places::new(options.max_connections);
+    let shared = Shared { options, table, metrics, phase, wanted, places, per_client };
     let worker = Worker::new(0, Arc::new(shared));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

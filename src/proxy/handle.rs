@@ -9,6 +9,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use super::accept::{Listener, accept};
 use super::listener::{ProxyError, listen};
 use super::options::Options;
+use super::places::Places;
 use super::pressure::Pressure;
 use super::wheel;
 use super::worker::{Phase, Shared, Worker};
@@ -67,8 +68,8 @@ pub fn spawn(
     let pressure = Arc::clone(&options.pressure);
     let handle = Handle { http: bound(&http), https: bound(&https), phase, pressure, ended };
     let wanted = std::iter::repeat_with(Notify::new).take(workers).collect();
-    let per_client = Arc::default();
-    let shared = Shared { options, table, metrics, phase: phases, wanted, per_client };
+    let (places, per_client) = (Places::new(options.max_connections), Arc::default());
+    let shared = Shared { options, table, metrics, phase: phases, wanted, places, per_client };
     let shared = Arc::new(shared);
     let (mut http, mut https) = (http.into_iter(), https.into_iter());
     for index in 0..workers {
@@ -179,6 +180,6 @@ async fn serve(
     }
     tokio::select! {
         _ = phase.wait_for(|phase| *phase == Phase::Stopped) => {}
-        () = worker.wait_below(1) => {}
+        () = worker.wait_for_the_last() => {}
     }
 }

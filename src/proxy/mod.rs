@@ -30,6 +30,7 @@ mod options;
 mod pace;
 mod per_client;
 mod pipe;
+mod places;
 mod pressure;
 mod proxy_protocol;
 mod record;

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 use super::access_log::Entry;
 use super::options::Options;
 use super::per_client::PerClient;
+use super::places::Places;
 use super::wheel;
 use crate::metrics::Metrics;
 use crate::table::{LocalTable, TableHandle};
@@ -26,6 +27,8 @@ pub(super) struct Shared {
     pub(super) phase: watch::Receiver<Phase>,
     /// One for each worker: another one wants a connection that this one may hold idle.
     pub(super) wanted: Box<[Notify]>,
+    /// Connections of all clients together.
+    pub(super) places: Places,
     /// Connections by client.
     pub(super) per_client: Arc<PerClient>,
 }
@@ -121,7 +124,8 @@ impl Worker {
         }
     }
 
-    /// Counts a client's connection for as long as the guard lives.
+    /// Counts a client's connection, which holds a place, for as long as the guard lives; then the
+    /// place is given back.
     pub(super) fn count_in(self: &Rc<Self>) -> Live {
         self.live.set(self.live.get() + 1);
         let mut listening = self.listening.borrow_mut();
@@ -132,9 +136,9 @@ impl Worker {
         Live { worker: Rc::clone(self), slot }
     }
 
-    /// Waits until fewer than `most` connections live.
-    pub(super) async fn wait_below(&self, most: usize) {
-        while self.live.get() >= most {
+    /// Waits until no connection lives.
+    pub(super) async fn wait_for_the_last(&self) {
+        while self.live.get() > 0 {
             self.ended.notified().await;
         }
     }
@@ -179,6 +183,7 @@ impl Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
+        self.worker.shared.places.give_back();
         self.worker.live.set(self.worker.live.get().saturating_sub(1));
         if let Some(place) = self.worker.listening.borrow_mut().get_mut(self.slot) {
             *place = None;

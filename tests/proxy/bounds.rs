@@ -7,7 +7,9 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use weir::metrics::Metrics;
 use weir::model::{Limits, RateKey, RateLimit};
+use weir::tls::ServerTls;
 
 use crate::rig::{Rig, options, pool, route};
 use crate::support::client::Client;
@@ -222,6 +224,64 @@ async fn whoever_got_through_before_the_end_is_answered() {
         assert_eq!(client.get("/").await.status, 200);
     }
     assert!(drain.await.unwrap(), "all ended in time");
+}
+
+/// Connections that are open, of both listeners.
+fn open_connections(metrics: &Metrics) -> usize {
+    let text = metrics.encode();
+    let values = text.lines().filter_map(|line| {
+        let value = line.strip_prefix("weir_downstream_active_connections{")?.rsplit(' ').next()?;
+        value.parse::<usize>().ok()
+    });
+    values.sum()
+}
+
+#[tokio::test]
+async fn the_bound_of_connections_is_exact_over_workers_and_listeners() {
+    let endpoint = Endpoint::start(|_| ok("")).await;
+    let bounded = weir::proxy::Options {
+        workers: 3,
+        max_connections: 4,
+        https: options().http,
+        tls: Some(ServerTls::new().unwrap()),
+        ..options()
+    };
+    let rig = Rig::with(pool(&[endpoint.address]), route(), bounded);
+    let (http, https) = (rig.http, rig.handle.https_address().unwrap());
+    // Whichever workers they come to, all of them are served at once.
+    for _ in 0..8 {
+        let mut clients = Vec::new();
+        for _ in 0..4 {
+            clients.push(rig.client().await);
+        }
+        for client in &mut clients {
+            assert_eq!(client.get("/").await.status, 200);
+        }
+        assert_eq!(open_connections(&rig.metrics), 4);
+    }
+    // And of many more none is too many, and none is forgotten.
+    let crowd: Vec<_> = (0..60)
+        .map(|number| {
+            tokio::spawn(async move {
+                if number % 3 > 0 {
+                    assert_eq!(Client::connect(http).await.get("/").await.status, 200);
+                } else {
+                    // No handshake: it holds its place until it is refused.
+                    let mut stranger = Client::connect(https).await;
+                    stranger.send("GET / HTTP/1.1\r\n\r\n").await;
+                    stranger.until(b"no end").await;
+                }
+            })
+        })
+        .collect();
+    while !crowd.iter().all(tokio::task::JoinHandle::is_finished) {
+        let open = open_connections(&rig.metrics);
+        assert!(open <= 4, "{open}");
+        tokio::task::yield_now().await;
+    }
+    for client in crowd {
+        client.await.unwrap();
+    }
 }
 
 /// Source: RFC 9112 §9.6
