@@ -29,6 +29,7 @@ pub struct Control {
     state: watch::Receiver<State>,
     told: Arc<Mutex<Told>>,
     tasks: Vec<JoinHandle<()>>,
+    metrics: Arc<Metrics>,
     _readers: upstream::Readers,
 }
 
@@ -70,18 +71,33 @@ impl Control {
         );
         let outlets = Outlets { pools: updates, ingresses, notes, secrets, names };
         let tasks = vec![
-            tokio::spawn(kubernetes::run(client, options, from_source, wanted, state, metrics)),
+            tokio::spawn(kubernetes::run(
+                client,
+                options,
+                from_source,
+                wanted,
+                state,
+                Arc::clone(&metrics),
+            )),
             tokio::spawn(tap(tapped, to_reconcile, Arc::clone(&told))),
             tokio::spawn(reconcile::run(reconciler, batches, outlets)),
             tokio::spawn(note(updated, Arc::clone(&told))),
             tokio::spawn(note_ingresses(ingresses_updated, Arc::clone(&told))),
         ];
-        Self { table, state: state_seen, told, tasks, _readers: readers }
+        Self { table, state: state_seen, told, tasks, metrics, _readers: readers }
     }
 
     /// Returns the number of the table that serves.
     pub fn generation(&self) -> u64 {
         self.table.load().generation()
+    }
+
+    /// Returns how often the watch of a kind failed.
+    pub fn failures(&self, kind: Kind) -> u64 {
+        let series = format!("weir_source_errors_total{{kind=\"{kind}\"}} ");
+        let text = self.metrics.encode();
+        let value = text.lines().find_map(|line| line.strip_prefix(&series));
+        value.map_or(0, |value| value.parse().unwrap())
     }
 
     /// Returns the addresses of a pool in the table.

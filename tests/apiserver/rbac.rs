@@ -49,7 +49,7 @@ async fn act_as(server: &ApiServer, user: &str) -> Client {
         auth.auth_info.as_mut().unwrap().impersonate = Some(user.to_owned());
     }
     let config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await;
-    Client::try_from(config.unwrap()).unwrap()
+    weir::source::kubernetes::client(config.unwrap()).unwrap()
 }
 
 /// Gives a user rights in the cluster, and in the namespace of the lease.

@@ -42,6 +42,7 @@ pub fn outages_of_the_control_plane(rig: &Rig) {
     rig.control_plane("stop-apiserver --kill");
     thread::sleep(Duration::from_secs(60));
     rig.control_plane("start-apiserver");
+    follows(rig, "after-outage");
     works(rig, "after-apiserver");
     load.end();
 
@@ -96,6 +97,30 @@ fn running(rig: &Rig, pod: &str) -> Option<String> {
     let id =
         container["containerID"].as_str().filter(|_| container["state"]["running"].is_object());
     Some(id?.trim_start_matches("containerd://").to_owned())
+}
+
+/// Sees how soon Weir follows a change that needs nobody else: a pool of endpoints that are there.
+///
+/// A new Deployment, as in [`works`], also waits for the controllers, the scheduler, the kubelet and
+/// kube-proxy, whose own pauses between two tries have grown to half a minute and more by then.
+fn follows(rig: &Rig, name: &str) {
+    let began = Instant::now();
+    let pool = format!(
+        "apiVersion: weir.dev/v1alpha1
+kind: BackendPool
+metadata: {{ name: {name}, namespace: {NAMESPACE} }}
+spec:
+  routes: [{{ hostnames: [{name}.example.com] }}]
+  backends: [{{ service: {{ name: shop, port: 80 }} }}]
+"
+    );
+    until("the API server to take a pool", || rig.try_apply(&pool).is_ok());
+    until("an answer of the new pool", || {
+        let answer = rig.fetch(crate::rig::HTTP, &format!("{name}.example.com"), "/");
+        answer.is_ok_and(|(status, _)| status == 200)
+    });
+    println!("a new pool served {:.1} s after the outage", began.elapsed().as_secs_f64());
+    rig.kubectl(&format!("delete -n {NAMESPACE} backendpool/{name}"));
 }
 
 /// Sees that changes reach traffic and status.

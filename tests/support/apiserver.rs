@@ -211,13 +211,13 @@ impl Drop for ApiServer {
     }
 }
 
-/// A client for any kubeconfig file.
+/// A client for any kubeconfig file, as Weir makes its own.
 pub async fn client(kubeconfig: &Path) -> Result<kube::Client, String> {
     let file = Kubeconfig::read_from(kubeconfig).map_err(|error| error.to_string())?;
     let config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
         .await
         .map_err(|error| error.to_string())?;
-    kube::Client::try_from(config).map_err(|error| error.to_string())
+    weir::source::kubernetes::client(config).map_err(|error| error.to_string())
 }
 
 fn script(name: &str) -> PathBuf {
