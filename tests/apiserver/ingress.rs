@@ -16,17 +16,17 @@ use crate::control::Control;
 use crate::objects::{addresses, secrets, service, services, slice, slices, tls_secret, with_port};
 use crate::rig::{create, namespace, send, server, within};
 
-fn ingresses(namespace: &str) -> String {
+pub fn ingresses(namespace: &str) -> String {
     format!("/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses")
 }
 
-const CLASSES: &str = "/apis/networking.k8s.io/v1/ingressclasses";
+pub const CLASSES: &str = "/apis/networking.k8s.io/v1/ingressclasses";
 
-fn class(name: &str, controller: &str) -> Value {
+pub fn class(name: &str, controller: &str) -> Value {
     json!({ "metadata": { "name": name }, "spec": { "controller": controller } })
 }
 
-fn ingress(name: &str, class: &str, host: &str) -> Value {
+pub fn ingress(name: &str, class: &str, host: &str) -> Value {
     json!({ "metadata": { "name": name }, "spec": { "ingressClassName": class, "rules": [
         { "host": host, "http": { "paths": [{ "path": "/", "pathType": "Prefix",
             "backend": { "service": { "name": "shop", "port": { "name": "http" } } } }] } }] } })

@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 
 use crate::apiserver::ApiServer;
 use crate::control::Control;
-use crate::objects::{pool, pools, secrets, tls_secret};
+use crate::ingress::{CLASSES, class, ingress, ingresses};
+use crate::objects::{
+    addresses, pool, pools, secrets, service, services, slice, slices, tls_secret,
+};
 use crate::rig::{create, namespace, send, server, within};
 
 const SYSTEM: &str = "weir-system";
@@ -150,6 +153,47 @@ async fn without_any_right_to_read_the_source_says_which_one_is_missing() {
     for (weir, message) in running {
         weir.until_state(&message, |s| s.trouble.as_deref() == Some(&*message)).await;
     }
+}
+
+/// A watch needs the right to list only where it begins: one that runs goes on, and is taken up
+/// where it was whenever it ends. So what was known of the kind counts until a list is needed, as
+/// after a restart or an outage.
+#[tokio::test]
+async fn the_right_to_list_classes_is_missed_by_who_starts_without_it() {
+    let Some(server) = server().await else { return };
+    let admin = ready(server, "rbac-list").await;
+    let (cluster, lease) = (rules("ClusterRole"), rules("Role"));
+    let less = without(&cluster, "ingressclasses", "list");
+    assert_ne!(less, cluster);
+    create(&admin, CLASSES, &class("rbac-list", "weir.dev/ingress-controller")).await.unwrap();
+    create(&admin, &services("rbac-list"), &service("rbac-list")).await.unwrap();
+    create(&admin, &slices("rbac-list"), &slice("rbac-list", &addresses(0..2))).await.unwrap();
+    let web = ingress("web", "rbac-list", "web.rbac-list.test");
+    create(&admin, &ingresses("rbac-list"), &web).await.unwrap();
+    grant(&admin, "lists-classes", &cluster, &lease).await;
+    let user = act_as(server, "lists-classes").await;
+    let options = weir::source::kubernetes::Options::default;
+    let running = Control::start(user.clone(), options());
+    running.until_state("all is well", |s| s.synced && s.trouble.is_none()).await;
+    running.until("the route", |w| w.find("web.rbac-list.test", "/").is_some()).await;
+
+    let role = "/apis/rbac.authorization.k8s.io/v1/clusterroles/lists-classes";
+    send(&admin, Method::PATCH, role, &json!({ "rules": less })).await.unwrap();
+    let is_refused = async {
+        while send(&user, Method::GET, CLASSES, &Value::Null).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("the right to be gone", is_refused).await;
+    let fresh = Control::start(user, options());
+    fresh.until_state("all but the classes", |s| s.synced && s.trouble.is_none()).await;
+    // The pool has a host of its own: with it the first table is there, and the Ingress in none.
+    fresh.until("the pool", |w| w.find("rbac-list.test", "/").is_some()).await;
+    assert_eq!(fresh.find("web.rbac-list.test", "/"), None);
+    // The watch that ran before still brings what changes.
+    assert!(running.find("web.rbac-list.test", "/").is_some());
+    send(&admin, Method::DELETE, &format!("{CLASSES}/rbac-list"), &json!({})).await.unwrap();
+    running.until("no route", |w| w.find("web.rbac-list.test", "/").is_none()).await;
 }
 
 type Write = (&'static str, Method, String, Value);
