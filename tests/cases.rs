@@ -32,8 +32,17 @@ use weir::model::Model;
 use weir::translate::{Options, Translator, translate};
 
 /// Folders of this suite; the others belong to other suites.
-const TOPICS: [&str; 8] =
-    ["backendpool", "endpoints", "grants", "ingress", "invalid", "locality", "precedence", "tls"];
+const TOPICS: [&str; 9] = [
+    "backendpool",
+    "backendtls",
+    "endpoints",
+    "grants",
+    "ingress",
+    "invalid",
+    "locality",
+    "precedence",
+    "tls",
+];
 
 /// Objects that have nothing to do with any case.
 const UNRELATED: &str = include_str!("cases/unrelated.yaml");
@@ -99,7 +108,8 @@ fn case(topic: &str, input: &Path, schema: &PoolSchema) -> Result<(), Failed> {
     let whole = translate(&all, options.clone());
     let everything = directives.contains(&"# show: defaults");
     let model = render::model(&whole.model, everything);
-    let status = render::status(&whole.updates, &whole.ingresses, &whole.secrets);
+    let status =
+        render::status(&whole.updates, &whole.ingresses, (&whole.secrets, &whole.config_maps));
     compare(&beside(input, ".model.yaml"), &model)?;
     compare(&beside(input, ".status.yaml"), &status)?;
     for seed in 0..8 {
@@ -161,7 +171,10 @@ fn shuffled(
     ingresses.retain(|update| update.ingress.namespace != UNRELATED_NAMESPACE);
     let mut secrets = translator.secrets();
     secrets.retain(|key| key.namespace != UNRELATED_NAMESPACE);
-    if found != model || render::status(&updates, &ingresses, &secrets) != status {
+    let mut config_maps = translator.config_maps();
+    config_maps.retain(|key| key.namespace != UNRELATED_NAMESPACE);
+    let said = render::status(&updates, &ingresses, (&secrets, &config_maps));
+    if found != model || said != status {
         return Err(format!("order {seed} gives another result:\n{found}").into());
     }
     let again = translator.apply(&objects, &arriving);

@@ -59,6 +59,7 @@ const CRATES: &[(&[&str], &[&str])] = &[
     (&["hyper"], &["proxy", "upstream", "health", "admin", "app"]),
     (&["hyper_util"], &["source", "proxy", "upstream", "health", "admin", "app"]),
     (&["rustls", "tokio_rustls"], &["tls", "proxy", "upstream"]),
+    (&["rustls_native_certs"], &["tls"]),
     (&["arc_swap"], &["table", "upstream"]),
     (&["prometheus"], &["metrics"]),
     (&["axum"], &["admin"]),

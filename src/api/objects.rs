@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Node, Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use serde::{Deserialize, Serialize};
@@ -65,6 +65,8 @@ impl fmt::Display for ObjectRef {
 pub enum Kind {
     /// weir.dev/v1alpha1 BackendPool.
     BackendPool,
+    /// v1 ConfigMap.
+    ConfigMap,
     /// The addresses of a name; no kind of the API server's.
     DnsRecord,
     /// discovery.k8s.io/v1 EndpointSlice.
@@ -99,6 +101,7 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::BackendPool => "BackendPool",
+            Self::ConfigMap => "ConfigMap",
             Self::DnsRecord => "DnsRecord",
             Self::EndpointSlice => "EndpointSlice",
             Self::Ingress => "Ingress",
@@ -122,6 +125,8 @@ impl fmt::Display for Kind {
 pub enum Object {
     /// A pool.
     BackendPool(Arc<BackendPool>),
+    /// Certificates of authorities.
+    ConfigMap(Arc<ConfigMap>),
     /// Addresses of a name.
     DnsRecord(Arc<DnsRecord>),
     /// Endpoints of a Service.
@@ -176,6 +181,8 @@ pub struct Change {
 pub struct Objects {
     /// Pools.
     pub backend_pools: BTreeMap<ObjectKey, Arc<BackendPool>>,
+    /// ConfigMaps: those that some pool refers to, and no others.
+    pub config_maps: BTreeMap<ObjectKey, Arc<ConfigMap>>,
     /// Addresses of names that some Service is an alias for, by name.
     pub dns_records: BTreeMap<ObjectKey, Arc<DnsRecord>>,
     /// EndpointSlices.
@@ -192,6 +199,8 @@ pub struct Objects {
     pub secrets: BTreeMap<ObjectKey, Arc<Secret>>,
     /// What Secrets that are broken now held before, while it is to stay in use.
     pub last_good_secrets: BTreeMap<ObjectKey, Arc<Secret>>,
+    /// What held certificates of authorities before it broke, while they are to stay in use.
+    pub last_good_authorities: BTreeMap<ObjectRef, Object>,
     /// Services.
     pub services: BTreeMap<ObjectKey, Arc<Service>>,
     /// Objects that could not be read.
@@ -215,6 +224,7 @@ impl Objects {
         let changed = match object {
             None => self.remove(kind, &key),
             Some(Object::BackendPool(new)) => put(&mut self.backend_pools, key, new),
+            Some(Object::ConfigMap(new)) => put(&mut self.config_maps, key, new),
             Some(Object::DnsRecord(new)) => put(&mut self.dns_records, key, new),
             Some(Object::EndpointSlice(new)) => put(&mut self.endpoint_slices, key, new),
             Some(Object::Ingress(new)) => put(&mut self.ingresses, key, new),
@@ -231,6 +241,7 @@ impl Objects {
     fn remove(&mut self, kind: Kind, key: &ObjectKey) -> bool {
         match kind {
             Kind::BackendPool => self.backend_pools.remove(key).is_some(),
+            Kind::ConfigMap => self.config_maps.remove(key).is_some(),
             Kind::DnsRecord => self.dns_records.remove(key).is_some(),
             Kind::EndpointSlice => self.endpoint_slices.remove(key).is_some(),
             Kind::Ingress => self.ingresses.remove(key).is_some(),

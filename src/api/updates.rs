@@ -72,6 +72,8 @@ pub enum ConditionReason {
     Conflicted,
     /// Some of the endpoints take no traffic.
     Degraded,
+    /// A ConfigMap or Secret is missing or holds no certificate of an authority.
+    InvalidCaCertificateRef,
     /// A Secret is missing or holds no usable certificate.
     InvalidCertificateRef,
     /// The spec is not valid.
@@ -105,6 +107,7 @@ impl ConditionReason {
             Self::BackendNotFound => "BackendNotFound",
             Self::Conflicted => "Conflicted",
             Self::Degraded => "Degraded",
+            Self::InvalidCaCertificateRef => "InvalidCACertificateRef",
             Self::InvalidCertificateRef => "InvalidCertificateRef",
             Self::Invalid => "Invalid",
             Self::NoEndpoints => "NoEndpoints",

@@ -74,7 +74,7 @@ pub(super) fn start(
     let (update_sender, updates) = mpsc::channel(WAITING);
     let (ingress_sender, ingresses) = mpsc::channel(WAITING);
     let (note_sender, notes) = mpsc::channel(WAITING);
-    let (secret_sender, secrets) = watch::channel(BTreeSet::new());
+    let (single_sender, singles) = watch::channel(BTreeSet::new());
     let (name_sender, names) = watch::channel(BTreeSet::new());
     let (state_sender, state) = watch::channel(State::default());
     let options = translate::Options {
@@ -88,7 +88,7 @@ pub(super) fn start(
         pools: update_sender,
         ingresses: ingress_sender,
         notes: note_sender.clone(),
-        secrets: secret_sender,
+        singles: single_sender,
         names: name_sender,
     };
     tasks.spawn(source::dns::run(names, batch_sender.clone(), Arc::clone(&metrics)));
@@ -107,7 +107,7 @@ pub(super) fn start(
                 client.clone(),
                 source::kubernetes::Options { namespace },
                 batch_sender,
-                secrets,
+                singles,
                 state_sender,
                 Arc::clone(&metrics),
             );

@@ -1,4 +1,4 @@
-//! The gRPC health service over h2c, with the two messages it needs written by hand.
+//! The gRPC health service over HTTP/2, with the two messages it needs written by hand.
 //!
 //! Source: grpc.health.v1; gRPC over HTTP/2.
 
@@ -10,10 +10,10 @@ use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use super::probe::{Failure, USER_AGENT_VALUE, protocol};
+use crate::upstream::Stream;
 
 const METHOD_PATH: &str = "/grpc.health.v1.Health/Check";
 /// Most bytes of an answer; a real one has seven.
@@ -22,8 +22,8 @@ const SERVING: u64 = 1;
 
 /// Asks the health service whether `service` serves.
 pub(super) async fn check(
-    stream: TcpStream,
-    address: SocketAddr,
+    stream: Stream,
+    (address, is_tls): (SocketAddr, bool),
     service: &str,
 ) -> Result<(), Failure> {
     let (mut sender, connection) = http2::Builder::new(TokioExecutor::new())
@@ -33,9 +33,10 @@ pub(super) async fn check(
         .map_err(protocol)?;
     let mut tasks = JoinSet::new();
     tasks.spawn(connection);
+    let scheme = if is_tls { "https" } else { "http" };
     let request = Request::builder()
         .method(Method::POST)
-        .uri(format!("http://{address}{METHOD_PATH}"))
+        .uri(format!("{scheme}://{address}{METHOD_PATH}"))
         .header(CONTENT_TYPE, "application/grpc")
         .header(TE, "trailers")
         .header(USER_AGENT, USER_AGENT_VALUE)

@@ -10,11 +10,11 @@ use http::{Method, Request};
 use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use super::grpc;
 use crate::model::Probe;
+use crate::upstream::{Alpn, OpenError, Stream, Transport};
 
 /// Most bytes of an answer's head that are read.
 const HEAD_BYTES: usize = 32 * 1024;
@@ -25,6 +25,9 @@ pub enum Failure {
     /// The connection did not open.
     #[error("no connection")]
     Connect(#[source] io::Error),
+    /// The endpoint is not who it should be, or does not agree on TLS.
+    #[error("no TLS")]
+    Tls(#[source] OpenError),
     /// The check took longer than it may.
     #[error("no answer within {0:?}")]
     Timeout(Duration),
@@ -47,6 +50,7 @@ impl Failure {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Connect(_) => "connect_failed",
+            Self::Tls(_) => "upstream_tls",
             Self::Timeout(_) => "timeout",
             Self::Status(_) => "status",
             Self::Protocol(_) => "protocol_error",
@@ -56,24 +60,39 @@ impl Failure {
     }
 }
 
-/// Runs one check to its end, `timeout` at most.
+/// Runs one check to its end, `timeout` at most. The connection is opened as those for requests
+/// are, and Weir speaks for itself on it.
 ///
 /// # Errors
 /// Where the endpoint does not answer as `probe` expects; the error says how.
 ///
 /// # Cancel safety
 /// Dropping the future closes the connection.
-pub async fn check(address: SocketAddr, probe: &Probe, timeout: Duration) -> Result<(), Failure> {
-    tokio::time::timeout(timeout, run(address, probe))
+pub async fn check(
+    address: SocketAddr,
+    transport: &Transport,
+    probe: &Probe,
+    timeout: Duration,
+) -> Result<(), Failure> {
+    tokio::time::timeout(timeout, run(address, transport, probe))
         .await
         .map_err(|_| Failure::Timeout(timeout))?
 }
 
-async fn run(address: SocketAddr, probe: &Probe) -> Result<(), Failure> {
-    let stream = TcpStream::connect(address).await.map_err(Failure::Connect)?;
+async fn run(address: SocketAddr, transport: &Transport, probe: &Probe) -> Result<(), Failure> {
+    let alpn = match probe {
+        Probe::Grpc { .. } => Alpn::Http2,
+        Probe::Http { .. } | Probe::Tcp => Alpn::Http1,
+    };
+    let stream = transport.open(address, alpn, None).await.map_err(|error| match error {
+        OpenError::Connect(error) => Failure::Connect(error),
+        error @ (OpenError::Tls(_) | OpenError::Unresolved) => Failure::Tls(error),
+    })?;
     match probe {
         Probe::Tcp => Ok(()),
-        Probe::Grpc { service } => grpc::check(stream, address, service).await,
+        Probe::Grpc { service } => {
+            grpc::check(stream, (address, transport.is_tls()), service).await
+        }
         Probe::Http { path, head, host, expected } => {
             let method = if *head { Method::HEAD } else { Method::GET };
             let address = address.to_string();
@@ -96,7 +115,7 @@ async fn run(address: SocketAddr, probe: &Probe) -> Result<(), Failure> {
 pub(super) const USER_AGENT_VALUE: &str = concat!("weir-health/", env!("CARGO_PKG_VERSION"));
 
 /// Sends the request and returns the status; the body is never read, the connection is dropped.
-async fn answer_status(stream: TcpStream, request: Request<Empty<Bytes>>) -> Result<u16, Failure> {
+async fn answer_status(stream: Stream, request: Request<Empty<Bytes>>) -> Result<u16, Failure> {
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(HEAD_BYTES)
         .handshake(TokioIo::new(stream))

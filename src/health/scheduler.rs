@@ -15,7 +15,7 @@ use super::probe::{Failure, check};
 use crate::metrics::{Metrics, ProbeResult};
 use crate::model::{HealthCheck, PoolName};
 use crate::table::{Table, TableHandle};
-use crate::upstream::{EndpointState, Health, Pool, clock};
+use crate::upstream::{EndpointState, Health, Pool, Transport, clock};
 
 /// Options bound what checks cost.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +66,7 @@ struct Scheduler {
 struct Followed {
     version: Weak<Pool>,
     check: Arc<HealthCheck>,
+    transport: Transport,
     endpoints: HashMap<SocketAddr, Arc<EndpointState>>,
 }
 
@@ -137,7 +138,8 @@ impl Scheduler {
         let endpoints: HashMap<_, _> =
             pool.endpoints.iter().map(|m| (m.state.address(), Arc::clone(&m.state))).collect();
         self.plan.set(pool.state.name(), &check, endpoints.keys().copied(), now);
-        Followed { version: Arc::downgrade(pool), check, endpoints }
+        let transport = pool.transport.clone();
+        Followed { version: Arc::downgrade(pool), check, transport, endpoints }
     }
 
     fn start_due(&mut self, now: Instant) {
@@ -147,9 +149,11 @@ impl Scheduler {
             };
             let mut address = target;
             address.set_port(declared.port.unwrap_or_else(|| target.port()));
+            let Some(followed) = self.followed.get(&group) else { continue };
+            let transport = followed.transport.clone();
             self.running.spawn(async move {
                 let began = Instant::now();
-                let result = check(address, &declared.probe, declared.timeout).await;
+                let result = check(address, &transport, &declared.probe, declared.timeout).await;
                 Done { id, pool: group, took: began.elapsed(), result }
             });
         }
@@ -162,7 +166,9 @@ impl Scheduler {
         self.metrics.pool(pool.as_str()).probed(match &result {
             Ok(()) => ProbeResult::Success,
             Err(Failure::Timeout(_)) => ProbeResult::Timeout,
-            Err(Failure::Connect(_) | Failure::Protocol(_)) => ProbeResult::Unreachable,
+            Err(Failure::Connect(_) | Failure::Tls(_) | Failure::Protocol(_)) => {
+                ProbeResult::Unreachable
+            }
             Err(_) => ProbeResult::Unexpected,
         });
         let Some((address, verdict)) = self.plan.finish(id, passed, now) else { return };

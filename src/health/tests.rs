@@ -13,10 +13,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use super::probe::{Failure, check};
+use super::probe::{self, Failure};
 use crate::model::Probe;
+use crate::upstream::Transport;
 
 const LONG: Duration = Duration::from_secs(20);
+
+/// Checks in clear text.
+async fn check(address: SocketAddr, probe: &Probe, timeout: Duration) -> Result<(), Failure> {
+    probe::check(address, &Transport::default(), probe, timeout).await
+}
 
 /// Answers one connection with these bytes once a request head is in; returns that head.
 async fn answer_with(bytes: &'static [u8]) -> (SocketAddr, oneshot::Receiver<String>) {

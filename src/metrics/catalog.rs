@@ -153,7 +153,7 @@ families! {
     LEADER Gauge "weir_status_leader" []
         "1 while this instance holds the Lease and writes status."
     CERTIFICATE_EXPIRY Gauge "weir_tls_certificate_expiry_timestamp_seconds" ["certificate"]
-        "End of the validity of a certificate that is served, in seconds since 1970."
+        "End of the validity of a certificate that is shown to clients or to endpoints, in seconds since 1970."
     CERTIFICATES_KEPT Gauge "weir_tls_certificates_kept" []
         "Secrets that hold no usable certificate now and whose last good one stays in use."
 

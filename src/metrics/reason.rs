@@ -44,6 +44,7 @@ reasons! {
     ConnectFailed "connect_failed" 502 "No connection to the endpoint could be opened."
     ConnectTimeout "connect_timeout" 504 "Opening a connection to the endpoint took too long."
     UpstreamTls "upstream_tls" 502 "The TLS handshake with the endpoint failed."
+    BackendTlsUnresolved "backend_tls_unresolved" 503 "The pool declares TLS to its endpoints, but something that it refers to is missing."
     UpstreamReset "upstream_reset" 502 "The endpoint closed the connection before it answered."
     UpstreamTimeout "upstream_timeout" 504 "The endpoint did not answer in the time of one try."
     UpstreamProtocolError "upstream_protocol_error" 502 "The endpoint's answer is not valid HTTP."

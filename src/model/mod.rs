@@ -5,6 +5,7 @@
 //! Secrets redact themselves.
 
 mod access;
+mod backend_tls;
 mod changed;
 mod geo;
 mod limits;
@@ -17,6 +18,10 @@ mod shown;
 mod tls;
 
 pub use access::{Access, Networks};
+pub use backend_tls::{
+    Authorities, BackendTls, BackendTlsSettings, ClientCertificate, ProxyProtocol, SubjectName,
+    TlsVersion,
+};
 pub use changed::Changed;
 pub use geo::{ClientRegions, Coordinates, RegionName};
 pub use limits::{EndpointLimits, Limits, Outlier, RateKey, RateLimit, Retry, RetryCondition};

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{
-    Access, ClientRegions, Coordinates, HeaderName, Limits, Outlier, PoolName, RateLimit,
-    RegionName, Retry,
+    Access, BackendTls, ClientRegions, Coordinates, HeaderName, Limits, Outlier, PoolName,
+    ProxyProtocol, RateLimit, RegionName, Retry,
 };
 
 /// Pool is a set of endpoints and everything about how they are used.
@@ -49,6 +49,12 @@ pub struct Pool {
     /// Which clients may ask; nothing is all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access: Option<Access>,
+    /// TLS towards the endpoints. Nothing is clear text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backend_tls: Option<BackendTls>,
+    /// The header that tells endpoints who their client is. Nothing is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy_protocol: Option<ProxyProtocol>,
 }
 
 impl Pool {
@@ -72,6 +78,8 @@ impl Pool {
             limits: Limits { queue_timeout: Duration::from_secs(1), ..Limits::default() },
             rate_limit: None,
             access: None,
+            backend_tls: None,
+            proxy_protocol: None,
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::upstream::clock::{self, Millis};
 use crate::upstream::http1::{
     self, Checkout, Connection, Error, Exchange, Expectation, Head, Unsent,
 };
-use crate::upstream::{InFlight, Outcome};
+use crate::upstream::{Alpn, InFlight, OpenError, Outcome};
 
 /// How long a body waits for `100 Continue` before it goes anyway. Source: RFC 9110 §10.1.1.
 const CONTINUE_WAIT: Duration = Duration::from_secs(1);
@@ -102,6 +102,9 @@ enum Broken {
 
 fn failure(error: Broken, unsent: Unsent<ClientBody>) -> Failure {
     let (reason, outcome, condition) = match error {
+        Broken::Http(error) if error.is_tls() => {
+            (Reason::UpstreamTls, Outcome::TlsFailed, Some(RetryCondition::Reset))
+        }
         Broken::Http(Error::Closed | Error::Io(_)) => {
             (Reason::UpstreamReset, Outcome::Reset, Some(RetryCondition::Reset))
         }
@@ -129,7 +132,8 @@ async fn connect(
     timer: &Timer,
 ) -> Result<Connection, (Reason, Outcome)> {
     let (worker, endpoint) = (&request.client.worker, in_flight.endpoint());
-    let pool = &request.pool.model;
+    let (pool, transport) = (&request.pool.model, &request.pool.transport);
+    let owner = transport.tells_client().then(|| request.client.owner());
     let mut times = None;
     loop {
         let mut deadlines = || {
@@ -138,35 +142,46 @@ async fn connect(
                 (until, request.deadline.map_or(until, |deadline| deadline.min(until)))
             })
         };
-        let lease =
-            match worker.connections.checkout(endpoint, &pool.limits, pool.keep_alive, is_fresh) {
-                Checkout::Idle(connection) => {
-                    // What must not be sent twice is worth asking first.
-                    if is_idempotent(&request.parts.method) || connection.is_quiet_now() {
-                        return Ok(connection);
-                    }
-                    continue;
+        let lease = match worker.connections.checkout(endpoint, request.pool, owner, is_fresh) {
+            Checkout::Idle(mut connection) => {
+                // What must not be sent twice is worth asking first.
+                if is_idempotent(&request.parts.method) || connection.is_quiet_now() {
+                    return Ok(connection);
                 }
-                Checkout::Open(lease) => lease,
-                Checkout::Full if deadlines().1 <= clock::now() => {
-                    return Err((Reason::EndpointFull, Outcome::ClientGone));
-                }
-                Checkout::Full => {
-                    worker.want_connection();
-                    sleep(FULL_PAUSE).await;
-                    continue;
-                }
-            };
+                continue;
+            }
+            Checkout::Open(lease) => lease,
+            Checkout::Full if deadlines().1 <= clock::now() => {
+                return Err((Reason::EndpointFull, Outcome::ClientGone));
+            }
+            Checkout::Full => {
+                worker.want_connection();
+                sleep(FULL_PAUSE).await;
+                continue;
+            }
+        };
         let (until, deadline) = deadlines();
         let opening = Instant::now();
-        let open = Connection::open(endpoint.address(), lease);
+        let parties = owner.map(|_| request.client.parties());
+        let open = transport.open(endpoint.address(), Alpn::Http1, parties);
         return match Box::pin(before(timer, Some(deadline), open)).await {
-            Some(Ok(mut connection)) => {
+            Some(Ok(stream)) => {
+                let mut connection = Connection::new(stream, lease);
                 let stats = Arc::clone(&endpoint.stats);
                 connection.count(stats, worker.index, opening.elapsed());
                 Ok(connection)
             }
-            Some(Err(_)) => Err((Reason::ConnectFailed, Outcome::ConnectFailed)),
+            Some(Err(OpenError::Connect(_))) => {
+                Err((Reason::ConnectFailed, Outcome::ConnectFailed))
+            }
+            Some(Err(OpenError::Tls(error))) => {
+                let endpoint = endpoint.address();
+                tracing::debug!(pool = %pool.name, %endpoint, "TLS handshake failed: {error}");
+                Err((Reason::UpstreamTls, Outcome::TlsFailed))
+            }
+            Some(Err(OpenError::Unresolved)) => {
+                Err((Reason::BackendTlsUnresolved, Outcome::ClientGone))
+            }
             None if deadline < until => Err((Reason::RequestTimeout, Outcome::ClientGone)),
             None => Err((Reason::ConnectTimeout, Outcome::ConnectTimeout)),
         };

@@ -1,10 +1,10 @@
 //! One client's connection: PROXY header, TLS, and the protocol that it speaks.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -34,7 +34,8 @@ use super::watch::Watch;
 use super::wheel::{HyperTimer, Timer};
 use super::worker::{Live, Worker};
 use crate::metrics::{HandshakeResult, ListenerStats};
-use crate::upstream::{clock, http1};
+use crate::upstream::http1::Owner;
+use crate::upstream::{Parties, clock, http1};
 
 /// How long the first bytes of a connection may be on their way.
 const NEW: Duration = Duration::from_secs(1);
@@ -53,6 +54,10 @@ pub(super) struct Client {
     pub(super) port: u16,
     pub(super) is_tls: bool,
     pub(super) watch: Arc<Watch>,
+    /// Where the client connected to, or what the PROXY header says of that.
+    own: Option<SocketAddr>,
+    /// Whom connections to endpoints belong to that tell them of this client; made when one does.
+    owner: OnceCell<Owner>,
     live: Live,
     /// Requests so far.
     requests: Cell<u32>,
@@ -78,6 +83,8 @@ impl Client {
             peer_text: peer.ip().to_canonical().to_string(),
             port,
             is_tls,
+            own: None,
+            owner: OnceCell::new(),
             watch: Arc::new(Watch::new(clock::now())),
         }
     }
@@ -98,6 +105,17 @@ impl Client {
     pub(super) fn ends_after_answer(&self) -> bool {
         let worker = &self.worker;
         worker.is_leaving.get() || worker.options().pressure.is_high() || self.is_spent()
+    }
+
+    /// Returns both ends of the client's connection, for endpoints that are told of them.
+    pub(super) fn parties(&self) -> Parties {
+        let unknown = || SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), self.port);
+        Parties { client: self.peer, own: self.own.unwrap_or_else(unknown) }
+    }
+
+    /// Returns whom connections belong to that tell endpoints of this client.
+    pub(super) fn owner(&self) -> &Owner {
+        self.owner.get_or_init(Owner::default)
     }
 
     /// Wakes this task when draining begins.
@@ -185,13 +203,16 @@ enum Spoken {
 async fn begin(mut stream: TcpStream, client: &mut Client) -> Option<Spoken> {
     let head_timeout = client.worker.options().limits.head_timeout;
     let mut ahead = Bytes::new();
+    client.own = stream.local_addr().ok();
     if is_announced(client) {
         let read = unless_draining(client, read_announcement(&mut stream));
         let announced = within(head_timeout, read).await;
         match announced {
-            Some(Some(Ok((address, rest)))) => {
-                client.peer = address.unwrap_or(client.peer);
-                client.peer_text = client.peer.ip().to_canonical().to_string();
+            Some(Some(Ok((parties, rest)))) => {
+                if let Some(Parties { client: peer, own }) = parties {
+                    (client.peer, client.own) = (peer, Some(own));
+                    client.peer_text = peer.ip().to_canonical().to_string();
+                }
                 ahead = rest;
             }
             Some(None) => return None,
@@ -273,7 +294,7 @@ async fn unless_draining<F: Future>(client: &Client, future: F) -> Option<F::Out
     .await
 }
 
-async fn read_announcement(stream: &mut TcpStream) -> io::Result<(Option<SocketAddr>, Bytes)> {
+async fn read_announcement(stream: &mut TcpStream) -> io::Result<(Option<Parties>, Bytes)> {
     let mut bytes = BytesMut::with_capacity(proxy_protocol::LIMIT);
     loop {
         if stream.read_buf(&mut bytes).await? == 0 {
@@ -282,7 +303,7 @@ async fn read_announcement(stream: &mut TcpStream) -> io::Result<(Option<SocketA
         let parsed = proxy_protocol::parse(&bytes).map_err(|()| io::ErrorKind::InvalidData)?;
         if let Some(announced) = parsed {
             let rest = bytes.split_off(announced.length.min(bytes.len()));
-            return Ok((announced.client, rest.freeze()));
+            return Ok((announced.parties, rest.freeze()));
         }
     }
 }

@@ -81,6 +81,9 @@ pub(super) async fn forward(
     mut body: RequestBody,
     record: &mut Record,
 ) -> Result<Answered, Refusal> {
+    if !request.pool.transport.is_usable() {
+        return Err(Reason::BackendTlsUnresolved.into());
+    }
     let timer = Timer::new();
     let mut permit = admit(request, &timer).await?;
     let (mut tried, mut tries) = (Tried::default(), 0_u32);

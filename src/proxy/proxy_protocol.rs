@@ -1,9 +1,9 @@
 //! The PROXY protocol, versions 1 and 2: who the client of a proxy in front is.
 //! Source: haproxy.org/download/2.9/doc/proxy-protocol.txt.
 
-use std::net::SocketAddr;
-
 use ppp::{PartialResult, v1, v2};
+
+use crate::upstream::Parties;
 
 /// Most bytes of a header; a longer one is refused.
 pub(super) const LIMIT: usize = 4096;
@@ -16,8 +16,9 @@ const LINE_LIMIT: usize = 107;
 pub(super) struct Announced {
     /// Length of the header.
     pub(super) length: usize,
-    /// The client; nothing where the proxy speaks for itself, as in a health check.
-    pub(super) client: Option<SocketAddr>,
+    /// Both ends of the client's connection; nothing where the proxy speaks for itself, as in a
+    /// health check.
+    pub(super) parties: Option<Parties>,
 }
 
 /// Reads a header from the first bytes of a connection. Nothing while it is not whole.
@@ -51,12 +52,18 @@ fn parse_line(bytes: &[u8]) -> Result<Option<Announced>, ()> {
         return Err(());
     }
     let header = v1::Header::try_from(line).map_err(drop)?;
-    let client = match header.addresses {
-        v1::Addresses::Tcp4(ip) => Some((ip.source_address, ip.source_port).into()),
-        v1::Addresses::Tcp6(ip) => Some((ip.source_address, ip.source_port).into()),
+    let parties = match header.addresses {
+        v1::Addresses::Tcp4(ip) => Some(Parties {
+            client: (ip.source_address, ip.source_port).into(),
+            own: (ip.destination_address, ip.destination_port).into(),
+        }),
+        v1::Addresses::Tcp6(ip) => Some(Parties {
+            client: (ip.source_address, ip.source_port).into(),
+            own: (ip.destination_address, ip.destination_port).into(),
+        }),
         v1::Addresses::Unknown => None,
     };
-    Ok(Some(Announced { length: header.header.len(), client }))
+    Ok(Some(Announced { length: header.header.len(), parties }))
 }
 
 fn parse_binary(bytes: &[u8]) -> Result<Option<Announced>, ()> {
@@ -68,20 +75,24 @@ fn parse_binary(bytes: &[u8]) -> Result<Option<Announced>, ()> {
     if header.len() > LIMIT {
         return Err(());
     }
-    let client = match (header.command, header.addresses) {
-        (v2::Command::Proxy, v2::Addresses::IPv4(ip)) => {
-            Some((ip.source_address, ip.source_port).into())
-        }
-        (v2::Command::Proxy, v2::Addresses::IPv6(ip)) => {
-            Some((ip.source_address, ip.source_port).into())
-        }
+    let parties = match (header.command, header.addresses) {
+        (v2::Command::Proxy, v2::Addresses::IPv4(ip)) => Some(Parties {
+            client: (ip.source_address, ip.source_port).into(),
+            own: (ip.destination_address, ip.destination_port).into(),
+        }),
+        (v2::Command::Proxy, v2::Addresses::IPv6(ip)) => Some(Parties {
+            client: (ip.source_address, ip.source_port).into(),
+            own: (ip.destination_address, ip.destination_port).into(),
+        }),
         _ => None,
     };
-    Ok(Some(Announced { length: header.len(), client }))
+    Ok(Some(Announced { length: header.len(), parties }))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     #[test]
@@ -100,10 +111,13 @@ mod tests {
             for cut in 0..length {
                 assert_eq!(parse(&bytes[..cut]), Ok(None), "{cut}");
             }
-            let client = Some("203.0.113.7:1234".parse().unwrap());
-            assert_eq!(parse(&bytes), Ok(Some(Announced { length, client })));
+            let parties = Some(Parties {
+                client: "203.0.113.7:1234".parse().unwrap(),
+                own: "10.0.0.1:80".parse().unwrap(),
+            });
+            assert_eq!(parse(&bytes), Ok(Some(Announced { length, parties })));
         }
-        assert_eq!(parse(b"PROXY UNKNOWN\r\n"), Ok(Some(Announced { length: 15, client: None })));
+        assert_eq!(parse(b"PROXY UNKNOWN\r\n"), Ok(Some(Announced { length: 15, parties: None })));
         assert_eq!(parse(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Err(()));
     }
 

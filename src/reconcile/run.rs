@@ -8,9 +8,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::{Gather, health, last_good};
-use crate::api::{Change, EventNote, IngressUpdate, Kind, ObjectKey, Objects, StatusUpdate};
+use crate::api::{
+    Change, EventNote, IngressUpdate, Kind, ObjectKey, ObjectRef, Objects, StatusUpdate,
+};
 use crate::metrics::{CertificateExpiry, Metrics, ReconcileResult};
-use crate::model::Changed;
+use crate::model::{BackendTls, Changed, PoolName};
 use crate::source::Batch;
 use crate::table::TableHandle;
 use crate::translate::{Options, Translator};
@@ -32,6 +34,8 @@ pub struct Reconciler {
     notes: Vec<EventNote>,
     told: BTreeMap<ObjectKey, StatusUpdate>,
     told_ingresses: BTreeMap<ObjectKey, IngressUpdate>,
+    /// Certificates that pools show to their endpoints.
+    shown: BTreeMap<PoolName, CertificateExpiry>,
 }
 
 /// News is what is newly to be said.
@@ -54,8 +58,8 @@ pub struct Outlets {
     pub ingresses: mpsc::Sender<IngressUpdate>,
     /// What happened to Secrets. What nobody takes in time is dropped.
     pub notes: mpsc::Sender<EventNote>,
-    /// Which Secrets are needed.
-    pub secrets: watch::Sender<BTreeSet<ObjectKey>>,
+    /// Which Secrets and ConfigMaps are needed.
+    pub singles: watch::Sender<BTreeSet<ObjectRef>>,
     /// Which names are to be resolved.
     pub names: watch::Sender<BTreeSet<ObjectKey>>,
 }
@@ -79,6 +83,7 @@ impl Reconciler {
             notes: Vec::new(),
             told: BTreeMap::new(),
             told_ingresses: BTreeMap::new(),
+            shown: BTreeMap::new(),
         }
     }
 
@@ -136,20 +141,21 @@ impl Reconciler {
         }
     }
 
-    fn swap(&self, changed: &Changed) {
+    fn swap(&mut self, changed: &Changed) {
+        let are_shown_changed = self.follow_shown(changed) || !changed.certificates.is_empty();
         let model = self.translator.model();
         let next = self.table.load().next(model, changed, &self.pools, &self.metrics, clock::now());
         let generation = next.generation();
         self.table.publish(next);
         let control = self.metrics.control();
         control.set_generation(generation);
-        if !changed.certificates.is_empty() {
+        if are_shown_changed {
             let certificates = model.certificates.values().flat_map(|list| list.iter());
             let expiries = certificates.map(|certificate| CertificateExpiry {
                 certificate: certificate.origin.to_string(),
                 not_after: certificate.not_after,
             });
-            control.set_certificates(expiries.collect());
+            control.set_certificates(expiries.chain(self.shown.values().cloned()).collect());
         }
         tracing::debug!(
             generation,
@@ -160,11 +166,34 @@ impl Reconciler {
         );
     }
 
+    /// Follows which certificates are shown to endpoints; returns whether that is different.
+    fn follow_shown(&mut self, changed: &Changed) -> bool {
+        let mut is_other = false;
+        for name in &changed.pools {
+            let pool = self.translator.model().pools.get(name);
+            let client = match pool.and_then(|pool| pool.backend_tls.as_ref()) {
+                Some(BackendTls::Settings(settings)) => settings.client.as_ref(),
+                _ => None,
+            };
+            let expiry = client.map(|client| CertificateExpiry {
+                certificate: client.origin.to_string(),
+                not_after: client.not_after,
+            });
+            is_other |= self.shown.get(name) != expiry.as_ref();
+            match expiry {
+                Some(expiry) => drop(self.shown.insert(name.clone(), expiry)),
+                None => drop(self.shown.remove(name)),
+            }
+        }
+        is_other
+    }
+
     fn count_objects(&self) {
         let control = self.metrics.control();
         let refused = |kind| self.objects.invalid.keys().filter(|(k, _)| *k == kind).count() as u64;
         for (kind, count) in [
             (Kind::BackendPool, self.objects.backend_pools.len()),
+            (Kind::ConfigMap, self.objects.config_maps.len()),
             (Kind::DnsRecord, self.objects.dns_records.len()),
             (Kind::EndpointSlice, self.objects.endpoint_slices.len()),
             (Kind::Ingress, self.objects.ingresses.len()),
@@ -240,6 +269,14 @@ impl Reconciler {
         new
     }
 
+    /// Returns the Secrets and ConfigMaps that are needed.
+    fn singles(&self) -> BTreeSet<ObjectRef> {
+        let secrets = self.translator.secrets().into_iter();
+        let secrets = secrets.map(|key| ObjectRef::new(Kind::Secret, key));
+        let config_maps = self.translator.config_maps().into_iter();
+        secrets.chain(config_maps.map(|key| ObjectRef::new(Kind::ConfigMap, key))).collect()
+    }
+
     /// Returns what the status of pools should newly say because of their endpoints' health.
     pub fn health_updates(&mut self) -> Vec<StatusUpdate> {
         let keys = self.told.keys().cloned().collect();
@@ -280,7 +317,7 @@ pub async fn run(mut reconciler: Reconciler, mut batches: mpsc::Receiver<Batch>,
                 gather.clear();
                 let is_first = !reconciler.has_published();
                 let news = reconciler.publish();
-                tell(&outlets.secrets, reconciler.translator.secrets(), is_first);
+                tell(&outlets.singles, reconciler.singles(), is_first);
                 tell(&outlets.names, reconciler.translator.names(), false);
                 news
             }

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{News, Reconciler};
 use crate::api::{BackendPool, Change, Kind, Object, ObjectKey};
 use crate::metrics::Metrics;
+use crate::model::{Authorities, BackendTls};
 use crate::source::Batch;
 use crate::table::TableHandle;
 use crate::translate::Options;
@@ -143,4 +144,86 @@ fn a_broken_secret_keeps_its_last_good_certificate_and_says_so() {
     reconciler.take(batch(&[secret("", "")], true));
     reconciler.publish();
     assert!(served(&table).is_empty(), "nothing is known that was good");
+}
+
+#[test]
+fn the_end_of_a_client_certificate_is_shown() {
+    let metrics = Metrics::new(1);
+    let (mut reconciler, _table) = counted(&metrics);
+    let pair = rcgen::generate_simple_self_signed(["weir.test".to_owned()]).unwrap();
+    let cert = secret(&pair.cert.pem(), &pair.signing_key.serialize_pem());
+    let pool = |tls: serde_json::Value| {
+        let value = json!({
+            "apiVersion": "weir.dev/v1alpha1", "kind": "BackendPool",
+            "metadata": { "name": "p", "namespace": "a", "generation": 1 },
+            "spec": { "backends": [{ "endpoint": { "address": "10.0.0.1", "port": 80 } }],
+                "backendTLS": tls },
+        });
+        let pool = Object::BackendPool(Arc::new(serde_json::from_value(value).unwrap()));
+        Change { kind: Kind::BackendPool, key: ObjectKey::new("a", "p"), object: Some(pool) }
+    };
+    let validation = json!({ "hostname": "p.test", "wellKnownCACertificates": "System" });
+    let shown = "weir_tls_certificate_expiry_timestamp_seconds{certificate=\"a/cert\"}";
+    let with = json!({ "validation": validation, "clientCertificateRef": { "name": "cert" } });
+    reconciler.take(batch(&[pool(with), cert], true));
+    reconciler.publish();
+    assert!(metrics.encode().contains(shown));
+    reconciler.take(batch(&[pool(json!({ "validation": validation }))], true));
+    reconciler.publish();
+    assert!(!metrics.encode().contains(shown), "it is shown to nobody any more");
+}
+
+#[test]
+fn a_broken_config_map_keeps_the_authorities_it_held_and_says_so() {
+    let (mut reconciler, table) = reconciler();
+    let authority = || rcgen::generate_simple_self_signed(["ca.test".to_owned()]).unwrap().cert;
+    let (first, second) = (authority(), authority());
+    let map = |text: &str| {
+        let value = json!({ "metadata": { "name": "ca", "namespace": "a" },
+            "data": { "ca.crt": text } });
+        let map = Object::ConfigMap(Arc::new(serde_json::from_value(value).unwrap()));
+        Change { kind: Kind::ConfigMap, key: ObjectKey::new("a", "ca"), object: Some(map) }
+    };
+    let value = json!({
+        "apiVersion": "weir.dev/v1alpha1", "kind": "BackendPool",
+        "metadata": { "name": "p", "namespace": "a", "generation": 1 },
+        "spec": { "backends": [{ "endpoint": { "address": "10.0.0.1", "port": 80 } }],
+            "backendTLS": { "validation":
+                { "hostname": "p.test", "caCertificateRefs": [{ "name": "ca" }] } } },
+    });
+    let pool = Object::BackendPool(Arc::new(serde_json::from_value(value).unwrap()));
+    let pool =
+        Change { kind: Kind::BackendPool, key: ObjectKey::new("a", "p"), object: Some(pool) };
+    let believed = || match table.load_full().pools().next().unwrap().model.backend_tls.clone() {
+        Some(BackendTls::Settings(settings)) => match &settings.authorities {
+            Authorities::Certificates(pem) => Some(pem.replace('\r', "")),
+            Authorities::System => None,
+        },
+        _ => None,
+    };
+    reconciler.take(batch(&[pool], true));
+    reconciler.publish();
+    assert_eq!(believed(), None, "not before it is there");
+    reconciler.take(batch(&[map(&first.pem())], true));
+    reconciler.publish();
+    assert_eq!(believed(), Some(first.pem().replace('\r', "")));
+
+    for (broken, is_first) in
+        [("", true), ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", false)]
+    {
+        reconciler.take(batch(&[map(broken)], true));
+        let news = reconciler.publish();
+        assert_eq!(news.notes.len(), usize::from(is_first), "one Event of the ConfigMap");
+        let said = format!("{:?}", news.pools);
+        assert_eq!(believed(), Some(first.pem().replace('\r', "")), "what it held before");
+        assert!(said.contains("InvalidCaCertificateRef"), "{said}");
+        assert!(said.contains("what it held before stays in use"), "{said}");
+    }
+    reconciler.take(batch(&[map(&second.pem())], true));
+    reconciler.publish();
+    assert_eq!(believed(), Some(second.pem().replace('\r', "")));
+    reconciler.take(batch(&[map("")], true));
+    reconciler.take(batch(&[Change { object: None, ..map("") }], true));
+    reconciler.publish();
+    assert_eq!(believed(), None, "who deletes it wants it out of use");
 }

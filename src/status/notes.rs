@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ObjectReference, Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Secret, Service};
 use k8s_openapi::api::events::v1::{Event, EventSeries};
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
@@ -166,6 +166,7 @@ impl Notes {
 /// Returns how the API server calls a kind that things happen to.
 fn resource(kind: Kind) -> ApiResource {
     match kind {
+        Kind::ConfigMap => ApiResource::erase::<ConfigMap>(&()),
         Kind::Secret => ApiResource::erase::<Secret>(&()),
         Kind::Ingress => ApiResource::erase::<Ingress>(&()),
         Kind::Service => ApiResource::erase::<Service>(&()),

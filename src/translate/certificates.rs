@@ -18,9 +18,9 @@ use super::backends::Context;
 use super::grants;
 use super::problems::Problems;
 use super::unit::Used;
-use crate::api::backend_pool::PoolTls;
+use crate::api::backend_pool::{PoolTls, SecretRef};
 use crate::api::{ConditionReason, Kind, ObjectKey};
-use crate::model::{Certificate, Hostname, PrivateKey, Route};
+use crate::model::{Certificate, ClientCertificate, Hostname, PrivateKey, Route};
 
 /// Translates the certificates of a pool. Each is for hostnames of the pool's routes that it names
 /// itself and, where a route serves any host, for what no pool declares. Which of several pools a
@@ -136,6 +136,29 @@ pub(super) fn of_ingress(
         });
     }
     found
+}
+
+/// Returns the certificate that Weir shows to endpoints.
+pub(super) fn of_client(
+    context: Context<'_>,
+    reference: &SecretRef,
+    field: &str,
+    used: &mut Used,
+    problems: &mut Problems,
+) -> Option<ClientCertificate> {
+    let namespace = reference.namespace.as_ref().unwrap_or(&context.from.namespace);
+    let key = ObjectKey::new(namespace.clone(), reference.name.clone());
+    let (pair, wrong) = load(context, &key, used);
+    if let Some((reason, why)) = wrong {
+        problems.reference(reason, field, why);
+    }
+    let pair = pair?;
+    Some(ClientCertificate {
+        origin: key.to_string().into(),
+        not_after: pair.not_after,
+        chain_pem: pair.chain.into(),
+        key: PrivateKey::new(&pair.key),
+    })
 }
 
 struct Pair {

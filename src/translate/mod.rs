@@ -5,6 +5,7 @@
 //! the change costs. No I/O, no clock, no randomness, no hash order.
 
 mod access;
+mod backend_tls;
 mod backends;
 mod certificates;
 mod claims;
@@ -27,6 +28,7 @@ mod whole;
 #[cfg(test)]
 mod tests;
 
+pub use backend_tls::error as authorities_error;
 pub use certificates::error as certificate_error;
 pub use problems::Unresolved;
 pub use translator::{Step, Translator};

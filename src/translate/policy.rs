@@ -89,14 +89,16 @@ impl Policies {
 }
 
 /// Returns what a pool is attached to. One that is not valid is attached to nothing, so that it is
-/// in nobody's way; but where it says who may ask, that must not be lost.
+/// in nobody's way; but where it says who may ask, or that endpoints speak TLS, that must not be
+/// lost.
 fn attachments(objects: &Objects, pool: &ObjectKey) -> Vec<(ObjectKey, Attachment)> {
     let Some(object) = objects.backend_pools.get(pool) else { return Vec::new() };
     let mut problems = Problems::default();
     let name = PoolName::new(&pool.namespace, &pool.name);
     spec::translate(&object.spec, &name, &mut problems);
     Times::of(object.spec.timeouts.as_ref(), &mut problems);
-    if !problems.spec.is_empty() && object.spec.access.is_none() {
+    let declares_bounds = object.spec.access.is_some() || object.spec.backend_tls.is_some();
+    if !problems.spec.is_empty() && !declares_bounds {
         return Vec::new();
     }
     let attachment = |section: Option<String>| Attachment {

@@ -8,7 +8,7 @@ use super::backends::{self, Context, port_of};
 use super::problems::Problems;
 use super::routes::Times;
 use super::unit::{Port, Used};
-use super::{certificates, routes, spec};
+use super::{backend_tls, certificates, routes, spec};
 use crate::api::{BackendPool, ConditionReason, Kind, ObjectKey};
 use crate::model::{self, Certificate, PoolName, Route};
 
@@ -36,6 +36,7 @@ pub(super) fn translate(context: Context<'_>, object: &BackendPool) -> PoolResul
     let settings = spec::translate(&object.spec, &name, &mut problems);
     let times = Times::of(object.spec.timeouts.as_ref(), &mut problems);
     let usable = problems.spec.is_empty();
+    let backend_tls = backend_tls::translate(context, &object.spec, &mut used, &mut problems);
     let Some(backends) = &object.spec.backends else {
         targets(context, object, &mut used, &mut problems);
         return PoolResult {
@@ -59,7 +60,8 @@ pub(super) fn translate(context: Context<'_>, object: &BackendPool) -> PoolResul
         &mut used,
         &mut problems,
     );
-    let pool = settings.filter(|_| usable).map(|pool| Arc::new(model::Pool { backends, ..pool }));
+    let pool = settings.filter(|_| usable);
+    let pool = pool.map(|pool| Arc::new(model::Pool { backends, backend_tls, ..pool }));
     PoolResult {
         generation: object.metadata.generation,
         routes: if pool.is_some() { routes } else { Vec::new() },

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::access::access;
 use super::backends::{self, Context, port_of};
 use super::policy::Policies;
-use super::problems::Problems;
+use super::problems::{Problems, Unresolved};
 use super::routes::Times;
-use super::spec;
 use super::unit::{ServicePort, Used};
-use crate::api::{Kind, ObjectKey};
-use crate::model::{Access, Backend, Pool};
+use super::{backend_tls, spec};
+use crate::api::{BackendPool, Kind, ObjectKey};
+use crate::model::{Access, Backend, BackendTls, Pool};
 
 /// ServiceResult is what a port of a Service means.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +48,7 @@ pub(super) fn translate(
     let service = context.objects.services.get(&port.service);
     let port_name = service.and_then(|service| port_of(service, &port.port).ok());
     let attached = policies.winner(&port.service, port_name.map_or("", |(name, _)| name));
-    let (mut found, mut kept_out) = (None, None);
+    let (mut found, mut kept_out, mut is_tls) = (None, None, false);
     for key in attached.into_iter().chain(of_class) {
         used.note(Kind::BackendPool, key);
         let Some(object) = context.objects.backend_pools.get(key) else { continue };
@@ -56,10 +56,14 @@ pub(super) fn translate(
         let pool = spec::translate(&object.spec, &name, &mut invalid);
         let times = Times::of(object.spec.timeouts.as_ref(), &mut invalid);
         if let Some(pool) = pool.filter(|_| invalid.spec.is_empty()) {
-            found = Some((pool, Some(key.clone()), times));
+            let from = Context { from: key, ..context };
+            let backend_tls = tls_of(from, object, &mut used, &mut problems);
+            found = Some((Pool { backend_tls, ..pool }, Some(key.clone()), times));
             break;
         }
-        // Settings that are wrong do not count, but who was to be kept out stays out.
+        // Settings that are wrong do not count, but who was to be kept out stays out, and what was to
+        // be TLS is not clear text.
+        is_tls |= object.spec.backend_tls.is_some();
         let declared = object.spec.access.as_ref();
         kept_out = kept_out.or_else(|| {
             let read = |spec| access(spec, &mut Problems::default());
@@ -71,6 +75,25 @@ pub(super) fn translate(
     let (pool, settings, times) =
         found.unwrap_or_else(|| (Pool::new(name), None, Times::default()));
     let lists = kept_out.or_else(|| pool.access.clone());
-    let pool = Pool { backends: vec![backend], access: lists, ..pool };
+    let backend_tls = if is_tls { Some(BackendTls::Unresolved) } else { pool.backend_tls.clone() };
+    let pool = Pool { backends: vec![backend], access: lists, backend_tls, ..pool };
     ServiceResult { pool: Arc::new(pool), settings, times, problems, used }
+}
+
+/// Translates how the endpoints are spoken to, as the settings of a pool say; what is wrong with
+/// them is a problem of whoever uses the port, too.
+fn tls_of(
+    context: Context<'_>,
+    settings: &BackendPool,
+    used: &mut Used,
+    problems: &mut Problems,
+) -> Option<BackendTls> {
+    let mut own = Problems::default();
+    let tls = backend_tls::translate(context, &settings.spec, used, &mut own);
+    let from = context.from;
+    problems.refs.extend(own.refs.into_iter().map(|Unresolved { reason, message }| Unresolved {
+        reason,
+        message: format!("settings of BackendPool {from}: {message}"),
+    }));
+    tls
 }

@@ -5,13 +5,14 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::access::access;
+use super::backend_tls;
 use super::problems::Problems;
 use crate::api::DurationString;
 use crate::api::backend_pool as api;
 use crate::model::{
     Algorithm, ClientRegions, Coordinates, EndpointLimits, HashKey, HeaderName, HealthCheck,
     Limits, LocalityPreference, Outlier, Persistence, PersistenceKind, Pool, PoolName, Probe,
-    RateKey, RateLimit, Region, RegionName, Retry, RetryCondition,
+    ProxyProtocol, RateKey, RateLimit, Region, RegionName, Retry, RetryCondition,
 };
 
 /// Shortest time between two checks of an endpoint.
@@ -49,6 +50,7 @@ pub(super) fn translate(
     let limits = limits(&spec.limits.clone().unwrap_or_default(), &defaults, problems);
     let rate_limit = spec.rate_limit.as_ref().map(|spec| rate_limit(spec, problems));
     let access = spec.access.as_ref().map(|spec| access(spec, problems));
+    backend_tls::check(spec, problems);
     Some(Pool {
         algorithm: algorithm(balancing.algorithm),
         hash_on: hash_on?,
@@ -65,6 +67,10 @@ pub(super) fn translate(
         limits: limits?,
         rate_limit: every(rate_limit)?,
         access: every(access)?,
+        proxy_protocol: spec.proxy_protocol.as_ref().map(|spec| match spec.version {
+            api::ProxyProtocolVersion::V1 => ProxyProtocol::V1,
+            api::ProxyProtocolVersion::V2 => ProxyProtocol::V2,
+        }),
         ..defaults
     })
 }

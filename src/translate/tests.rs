@@ -1,7 +1,7 @@
 //! The whole translation and the translation of changes are the same.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use k8s_openapi::api::core::v1::{Node, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -49,6 +49,11 @@ fn pool(key: &ObjectKey, variant: u8) -> Object {
                 {"kind": "Service", "name": "s0"},
             ],
         });
+    }
+    if variant & 0x80 != 0 {
+        spec["backendTLS"] = json!({"validation": {"hostname": "a.test", "caCertificateRefs": [
+            {"name": service, "namespace": namespace, "kind": if variant & 1 == 0 { "ConfigMap" } else { "Secret" }},
+        ]}});
     }
     if variant & 0x40 != 0 {
         spec["timeouts"] = json!({"request": format!("{}s", 100 + variant % 3)});
@@ -157,6 +162,13 @@ fn class(key: &ObjectKey, variant: u8) -> Object {
 
 fn object(kind: Kind, key: &ObjectKey, variant: u8) -> Object {
     match kind {
+        Kind::ConfigMap => {
+            static AUTHORITY: LazyLock<String> = LazyLock::new(|| {
+                rcgen::generate_simple_self_signed(["ca.test".to_owned()]).unwrap().cert.pem()
+            });
+            let text = if variant & 1 == 0 { AUTHORITY.as_str() } else { "garbage" };
+            Object::ConfigMap(parse(json!({"metadata": meta(key), "data": {"ca.crt": text}})))
+        }
         Kind::DnsRecord => Object::DnsRecord(Arc::new(DnsRecord {
             addresses: vec![format!("10.0.2.{}", variant % 4).parse().unwrap()],
             trouble: None,
@@ -177,7 +189,7 @@ fn object(kind: Kind, key: &ObjectKey, variant: u8) -> Object {
                 "spec": {
                     "from": [{"group": "weir.dev", "kind": "BackendPool",
                         "namespace": if variant & 1 == 0 { "one" } else { "two" }}],
-                    "to": [{"kind": "Service"}],
+                    "to": [{"kind": "Service"}, {"kind": "ConfigMap"}],
                 },
             }));
             Object::ReferenceGrant(grant)
@@ -200,6 +212,7 @@ fn change() -> impl Strategy<Value = Change> {
     let kinds = [
         Kind::BackendPool,
         Kind::BackendPool,
+        Kind::ConfigMap,
         Kind::DnsRecord,
         Kind::EndpointSlice,
         Kind::Ingress,
@@ -217,7 +230,9 @@ fn change() -> impl Strategy<Value = Change> {
             Kind::Node => ObjectKey::new("", format!("n{name}")),
             Kind::DnsRecord => ObjectKey::new("", "db.example.com"),
             Kind::IngressClass => ObjectKey::new("", ["weir", "o0", "o1"][usize::from(name)]),
-            Kind::Service | Kind::Secret => ObjectKey::new(namespace, format!("s{name}")),
+            Kind::ConfigMap | Kind::Service | Kind::Secret => {
+                ObjectKey::new(namespace, format!("s{name}"))
+            }
             _ => ObjectKey::new(namespace, format!("o{name}")),
         };
         let object = match variant % 11 {
@@ -233,8 +248,8 @@ fn change() -> impl Strategy<Value = Change> {
 }
 
 proptest! {
-    /// Pools, Ingresses, classes, Services, slices, nodes, Secrets and grants of two namespaces come, change, become
-    /// unreadable and go, some at a time.
+    /// Pools, Ingresses, classes, Services, slices, nodes, Secrets, ConfigMaps and grants of two namespaces come, change,
+    /// become unreadable and go, some at a time.
     #[test]
     fn changes_one_by_one_give_what_all_at_once_gives(
         batches in prop::collection::vec(prop::collection::vec(change(), 1..6), 1..12),
@@ -254,6 +269,7 @@ proptest! {
             let whole = translate(&objects, Options::default());
             prop_assert_eq!(translator.model(), &whole.model);
             prop_assert_eq!(translator.secrets(), whole.secrets);
+            prop_assert_eq!(translator.config_maps(), whole.config_maps);
             prop_assert_eq!(translator.names(), whole.names);
             prop_assert_eq!(&step.changed, &Changed::between(&before, &whole.model));
             for key in step.judged {

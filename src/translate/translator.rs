@@ -78,6 +78,11 @@ impl Translator {
         self.users.wanted(Kind::Secret).cloned().collect()
     }
 
+    /// Returns the ConfigMaps that pools refer to.
+    pub fn config_maps(&self) -> BTreeSet<ObjectKey> {
+        self.users.wanted(Kind::ConfigMap).cloned().collect()
+    }
+
     /// Returns the names that Services are aliases for.
     pub fn names(&self) -> BTreeSet<ObjectKey> {
         self.users.wanted(Kind::DnsRecord).cloned().collect()
@@ -128,7 +133,7 @@ impl Translator {
                     // Whichever it was or is, it may decide what the default is.
                     dirty.extend(self.users.of(*kind, &ObjectKey::new("", "")).cloned());
                 }
-                Kind::DnsRecord | Kind::Node | Kind::Secret | Kind::Service => {}
+                Kind::ConfigMap | Kind::DnsRecord | Kind::Node | Kind::Secret | Kind::Service => {}
             }
             dirty.extend(self.users.of(*kind, key).cloned());
         }

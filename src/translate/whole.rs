@@ -39,6 +39,8 @@ pub struct Translation {
     pub ingresses: Vec<IngressUpdate>,
     /// Secrets that some pool or Ingress refers to, there or not.
     pub secrets: BTreeSet<ObjectKey>,
+    /// ConfigMaps that some pool refers to, there or not.
+    pub config_maps: BTreeSet<ObjectKey>,
     /// Names that Services are aliases for.
     pub names: BTreeSet<ObjectKey>,
 }
@@ -52,6 +54,7 @@ pub fn translate(objects: &Objects, options: Options) -> Translation {
         updates: translator.updates(objects),
         ingresses: translator.ingress_updates(),
         secrets: translator.secrets(),
+        config_maps: translator.config_maps(),
         names: translator.names(),
     }
 }

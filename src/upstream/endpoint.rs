@@ -67,6 +67,8 @@ pub enum Outcome {
     ConnectFailed,
     /// It took none in time.
     ConnectTimeout,
+    /// It is not who it should be, or does not agree on TLS.
+    TlsFailed,
     /// It closed before the head of an answer.
     Reset,
     /// It did not answer in time.
@@ -155,7 +157,7 @@ impl EndpointState {
                 self.ewma.observe(latency, now);
                 status >= 500
             }
-            Outcome::ConnectFailed => {
+            Outcome::ConnectFailed | Outcome::TlsFailed => {
                 self.refused_until.store(now.plus(REFUSED).0, Ordering::Relaxed);
                 true
             }

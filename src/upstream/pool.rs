@@ -11,7 +11,7 @@ use super::admission::{Admission, Permit, Refusal};
 use super::balance::Selection;
 use super::clock::Millis;
 use super::padded::Padded;
-use super::{EndpointState, PoolState};
+use super::{EndpointState, PoolState, Transport};
 use crate::model::{self, Readiness, RegionName};
 
 /// Pool is one version of a pool: what was declared, and the state that all versions share.
@@ -23,6 +23,9 @@ pub struct Pool {
     pub endpoints: Box<[Member]>,
     /// What all versions share.
     pub state: Arc<PoolState>,
+    /// How connections to the endpoints are opened: the same as the version before, where it says
+    /// the same.
+    pub transport: Transport,
     pub(super) selection: ArcSwap<Selection>,
     pub(super) cursors: Arc<[Cursor]>,
     pub(super) surroundings: Arc<Surroundings>,

@@ -14,7 +14,7 @@ use super::clock::Millis;
 use super::events::{PoolEvent, Signals};
 use super::padded::Padded;
 use super::pool::{Cursor, Member, Surroundings};
-use super::{EndpointState, Health, Pool, PoolState};
+use super::{EndpointState, Health, Pool, PoolState, Transport};
 use crate::metrics::Metrics;
 use crate::model::{self, LocalityPreference, PoolName, Readiness};
 
@@ -96,6 +96,7 @@ impl Pools {
             model: Arc::clone(model),
             endpoints,
             state,
+            transport: transport(model, previous.as_deref()),
             selection: ArcSwap::default(),
             cursors: cursors(model, previous.as_deref()),
             surroundings: Arc::clone(&self.surroundings),
@@ -178,6 +179,15 @@ impl Pools {
             .lock()
             .retain(|_, entry| entry.state.strong_count() > 0 || entry.pool.strong_count() > 0);
     }
+}
+
+/// Keeps the transport where nothing of it was changed, so that connections and TLS sessions stay.
+fn transport(model: &model::Pool, previous: Option<&Pool>) -> Transport {
+    let is_kept = |pool: &&Pool| {
+        (&pool.model.backend_tls, pool.model.proxy_protocol)
+            == (&model.backend_tls, model.proxy_protocol)
+    };
+    previous.filter(is_kept).map_or_else(|| Transport::new(model), |pool| pool.transport.clone())
 }
 
 /// Keeps the cursors, so that a new version goes on where the old one was.

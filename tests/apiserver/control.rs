@@ -60,7 +60,7 @@ impl Control {
         let (updates, updated) = mpsc::channel(16);
         let (ingresses, ingresses_updated) = mpsc::channel(16);
         let (notes, _) = mpsc::channel(1);
-        let (secrets, wanted) = watch::channel(BTreeSet::new());
+        let (singles, wanted) = watch::channel(BTreeSet::new());
         let (names, _) = watch::channel(BTreeSet::new());
         let (state, state_seen) = watch::channel(State::default());
         let reconciler = Reconciler::new(
@@ -69,7 +69,7 @@ impl Control {
             pools,
             Arc::clone(&metrics),
         );
-        let outlets = Outlets { pools: updates, ingresses, notes, secrets, names };
+        let outlets = Outlets { pools: updates, ingresses, notes, singles, names };
         let tasks = vec![
             tokio::spawn(kubernetes::run(
                 client,

@@ -111,6 +111,25 @@ const REFUSED: &[(&str, &str)] = &[
     ("rateLimit: {requests: 0}", "spec.rateLimit.requests"),
     ("rateLimit: {requests: 1, key: Path}", "spec.rateLimit.key"),
     ("tls: {certificateRefs: []}", "spec.tls.certificateRefs"),
+    ("backendTLS: {}", "spec.backendTLS.validation"),
+    (
+        "backendTLS: {validation: {hostname: '*.a', wellKnownCACertificates: System}}",
+        "spec.backendTLS.validation.hostname",
+    ),
+    (
+        "backendTLS: {validation: {hostname: a, wellKnownCACertificates: Everyone}}",
+        "spec.backendTLS.validation.wellKnownCACertificates",
+    ),
+    (
+        "backendTLS: {validation: {hostname: a, caCertificateRefs: []}}",
+        "spec.backendTLS.validation.caCertificateRefs",
+    ),
+    (
+        "backendTLS: {minVersion: '1.1', validation: {hostname: a, wellKnownCACertificates: System}}",
+        "spec.backendTLS.minVersion",
+    ),
+    ("proxyProtocol: {}", "spec.proxyProtocol.version"),
+    ("proxyProtocol: {version: v1}", "spec.proxyProtocol.version"),
     ("routes: []", "spec.routes"),
     ("routes: [{hostnames: ['a b']}]", "spec.routes[0].hostnames[0]"),
     ("routes: [{hostnames: ['*']}]", "spec.routes[0].hostnames[0]"),

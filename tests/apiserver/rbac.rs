@@ -85,6 +85,8 @@ async fn ready(server: &ApiServer, name: &str) -> Client {
     create(&admin, &secrets(name), &tls_secret(name, "wanted")).await.unwrap();
     let mut object = pool(name);
     object["spec"]["tls"] = json!({ "certificateRefs": [{ "name": "wanted" }] });
+    object["spec"]["backendTLS"] = json!({ "validation":
+        { "hostname": "shop.internal", "caCertificateRefs": [{ "name": "wanted" }] } });
     create(&admin, &pools(name), &object).await.unwrap();
     admin
 }
@@ -135,6 +137,7 @@ async fn without_any_right_to_read_the_source_says_which_one_is_missing() {
         ("endpointslices", "EndpointSlice"),
         ("ingresses", "Ingresse"),
         ("secrets", "Secret"),
+        ("configmaps", "ConfigMap"),
     ] {
         for verb in ["list", "watch"] {
             let less = without(&cluster, resource, verb);
@@ -149,7 +152,7 @@ async fn without_any_right_to_read_the_source_says_which_one_is_missing() {
             running.push((weir, format!("may not list and watch {kind}s: check the RBAC rules")));
         }
     }
-    assert_eq!(seen, 10);
+    assert_eq!(seen, 12);
     for (weir, message) in running {
         weir.until_state(&message, |s| s.trouble.as_deref() == Some(&*message)).await;
     }

@@ -82,6 +82,29 @@ async fn a_secret_is_watched_only_while_it_is_referenced() {
 }
 
 #[tokio::test]
+async fn a_config_map_is_watched_only_while_it_is_referenced() {
+    let Some(server) = server().await else { return };
+    let client = server.client().await;
+    let weir = Control::start(client.clone(), weir::source::kubernetes::Options::default());
+    namespace(&client, "authorities").await;
+    for name in ["wanted", "other"] {
+        let map = json!({ "metadata": { "name": name }, "data": { "ca.crt": "later" } });
+        let path = "/api/v1/namespaces/authorities/configmaps";
+        create(&client, path, &map).await.unwrap();
+    }
+    let mut pool = pool("authorities");
+    pool["spec"]["backendTLS"] = json!({ "validation":
+        { "hostname": "shop.internal", "caCertificateRefs": [{ "name": "wanted" }] } });
+    create(&client, &pools("authorities"), &pool).await.unwrap();
+    let told = |weir: &Control| weir.told(Kind::ConfigMap, "authorities");
+    weir.until("the ConfigMap", |w| told(w) == BTreeSet::from(["wanted".to_owned()])).await;
+
+    let change = json!({ "spec": { "backendTLS": null } });
+    send(&client, Method::PATCH, &format!("{}/shop", pools("authorities")), &change).await.unwrap();
+    weir.until("no ConfigMap", |w| told(w).is_empty()).await;
+}
+
+#[tokio::test]
 async fn objects_that_make_no_sense_disturb_nobody() {
     let Some(server) = server().await else { return };
     let client = server.client().await;

@@ -76,11 +76,11 @@ fn shown_origin(origin: &Origin) -> String {
     }
 }
 
-/// Shows what is said of pools and Ingresses, and which Secrets are needed.
+/// Shows what is said of pools and Ingresses, and which Secrets and ConfigMaps are needed.
 pub fn status(
     updates: &[StatusUpdate],
     ingresses: &[IngressUpdate],
-    secrets: &BTreeSet<ObjectKey>,
+    (secrets, config_maps): (&BTreeSet<ObjectKey>, &BTreeSet<ObjectKey>),
 ) -> String {
     let mut pools = Map::new();
     for update in updates {
@@ -97,8 +97,12 @@ pub fn status(
         pools.insert(update.pool.to_string(), value);
     }
     let secrets: Vec<_> = secrets.iter().map(ToString::to_string).collect();
+    let mut all = json!({ "pools": pools, "secrets": secrets });
+    if !config_maps.is_empty() {
+        all["configMaps"] = config_maps.iter().map(ToString::to_string).collect();
+    }
     if ingresses.is_empty() {
-        return yaml(&json!({ "pools": pools, "secrets": secrets }));
+        return yaml(&all);
     }
     let mut shown = Map::new();
     for update in ingresses.iter().filter(|update| update.is_ours) {
@@ -106,7 +110,8 @@ pub fn status(
         let problems = problems.map(|p| format!("{}: {}", p.reason.as_str(), p.message));
         shown.insert(update.ingress.to_string(), problems.collect());
     }
-    yaml(&json!({ "pools": pools, "ingresses": shown, "secrets": secrets }))
+    all["ingresses"] = shown.into();
+    yaml(&all)
 }
 
 fn yaml(value: &Value) -> String {

@@ -9,6 +9,7 @@ use crate::traffic::ready;
 const EVERYWHERE: &[&str] = &[
     "backendpools.weir.dev [] [] [get list watch]",
     "backendpools.weir.dev/status [] [] [patch]",
+    "configmaps [] [] [get list watch]",
     "endpointslices.discovery.k8s.io [] [] [get list watch]",
     "events.events.k8s.io [] [] [create patch]",
     "ingressclasses.networking.k8s.io [] [] [list watch]",

@@ -5,8 +5,9 @@ use std::fmt::Write;
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Map, Value};
 use weir::api::backend_pool::{
-    Algorithm, LocalityPreference, PathMatchType, RateLimitKey, RetryTrigger,
-    SessionPersistenceType, ValueMatchType,
+    Algorithm, CaCertificateKind, LocalityPreference, PathMatchType, ProxyProtocolVersion,
+    RateLimitKey, RetryTrigger, SessionPersistenceType, SubjectAltNameType, TlsVersion,
+    ValueMatchType, WellKnownCaCertificates,
 };
 
 /// Returns the page.
@@ -128,12 +129,17 @@ fn meanings(field: &Value) -> String {
     let Some(values) = one.get("enum").and_then(Value::as_array) else { return String::new() };
     let known = [
         variants::<Algorithm>(),
+        variants::<CaCertificateKind>(),
         variants::<LocalityPreference>(),
         variants::<PathMatchType>(),
+        variants::<ProxyProtocolVersion>(),
         variants::<RateLimitKey>(),
         variants::<RetryTrigger>(),
         variants::<SessionPersistenceType>(),
+        variants::<SubjectAltNameType>(),
+        variants::<TlsVersion>(),
         variants::<ValueMatchType>(),
+        variants::<WellKnownCaCertificates>(),
     ];
     let same =
         |variants: &&Vec<(Value, String)>| variants.iter().map(|(value, _)| value).eq(values);

@@ -11,11 +11,13 @@
 
 mod access_log;
 mod announced;
+mod backend_tls;
 mod bodies;
 mod bounds;
 mod draining;
 mod failure;
 mod guards;
+mod proxy_header;
 mod rig;
 mod routing;
 mod sessions;
@@ -26,6 +28,7 @@ mod websocket_h2;
 
 #[path = "../support"]
 mod support {
+    pub mod authority;
     pub mod client;
     pub mod endpoint;
     pub mod pool;

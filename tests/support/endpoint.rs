@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 /// What an endpoint got.
 #[derive(Clone, Debug)]
@@ -70,12 +70,41 @@ impl Endpoint {
         Self { address, connections, received }
     }
 
+    /// Speaks TLS; `connections` counts those whose handshake succeeded.
+    pub async fn start_tls(
+        config: rustls::ServerConfig,
+        script: impl Fn(&Received) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (connections, received) = (Arc::new(AtomicUsize::new(0)), Arc::default());
+        let script: Script = Arc::new(script);
+        let (counted, seen) = (Arc::clone(&connections), Arc::clone(&received));
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let (script, seen) = (Arc::clone(&script), Arc::clone(&seen));
+                let (acceptor, counted) = (acceptor.clone(), Arc::clone(&counted));
+                tokio::spawn(async move {
+                    let Ok(stream) = acceptor.accept(stream).await else { return };
+                    counted.fetch_add(1, Ordering::SeqCst);
+                    serve(stream, script, seen).await;
+                });
+            }
+        });
+        Self { address, connections, received }
+    }
+
     pub fn received(&self) -> Vec<Received> {
         self.received.lock().clone()
     }
 }
 
-async fn serve(mut stream: TcpStream, script: Script, seen: Arc<Mutex<Vec<Received>>>) {
+async fn serve<S>(mut stream: S, script: Script, seen: Arc<Mutex<Vec<Received>>>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut ahead = Vec::new();
     for turn in 0.. {
         let Some(request) = read_request(&mut stream, &mut ahead, turn).await else { return };
@@ -97,7 +126,7 @@ async fn serve(mut stream: TcpStream, script: Script, seen: Arc<Mutex<Vec<Receiv
             Reply::Echo(bytes) => {
                 let _ = stream.write_all(&bytes).await;
                 let _ = stream.write_all(&ahead).await;
-                let (mut read, mut write) = stream.split();
+                let (mut read, mut write) = tokio::io::split(stream);
                 let _ = tokio::io::copy(&mut read, &mut write).await;
                 return;
             }
@@ -106,7 +135,7 @@ async fn serve(mut stream: TcpStream, script: Script, seen: Arc<Mutex<Vec<Receiv
 }
 
 async fn read_request(
-    stream: &mut TcpStream,
+    stream: &mut (impl AsyncRead + Unpin),
     ahead: &mut Vec<u8>,
     turn: usize,
 ) -> Option<Received> {
@@ -131,7 +160,11 @@ async fn read_request(
     Some(request)
 }
 
-async fn read_until(stream: &mut TcpStream, ahead: &mut Vec<u8>, end: &[u8]) -> Option<Vec<u8>> {
+async fn read_until(
+    stream: &mut (impl AsyncRead + Unpin),
+    ahead: &mut Vec<u8>,
+    end: &[u8],
+) -> Option<Vec<u8>> {
     loop {
         if let Some(at) = ahead.windows(end.len()).position(|window| window == end) {
             return Some(ahead.drain(..at + end.len()).collect());

@@ -40,5 +40,7 @@ pub fn pool(name: PoolName, backends: Vec<Backend>) -> Pool {
         limits: Limits::default(),
         rate_limit: None,
         access: None,
+        backend_tls: None,
+        proxy_protocol: None,
     }
 }

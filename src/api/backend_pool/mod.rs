@@ -5,6 +5,7 @@
 //! something; a field that nothing reads is not in the schema.
 
 mod access;
+mod backend_tls;
 mod balancing;
 mod health;
 mod limits;
@@ -14,6 +15,7 @@ mod spec;
 mod status;
 
 pub use access::*;
+pub use backend_tls::*;
 pub use balancing::*;
 pub use health::*;
 pub use limits::*;

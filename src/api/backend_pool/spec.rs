@@ -4,8 +4,9 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Access, Backend, BackendPoolStatus, HealthCheck, Limits, LoadBalancing, OutlierDetection,
-    PoolTimeouts, PoolTls, RateLimit, Retry, Route, SessionPersistence, TargetRef,
+    Access, Backend, BackendPoolStatus, BackendTls, HealthCheck, Limits, LoadBalancing,
+    OutlierDetection, PoolTimeouts, PoolTls, ProxyProtocol, RateLimit, Retry, Route,
+    SessionPersistence, TargetRef,
 };
 
 /// BackendPoolSpec declares backends, the routes that lead to them, and how requests are spread.
@@ -38,7 +39,7 @@ use super::{
     .message("at least one backend needs a weight above 0"))]
 #[x_kube(validation = Rule::new("!has(self.backends) || !has(self.targetRefs)")
     .message("backends and targetRefs exclude each other: with targetRefs the endpoints are those of the Services"))]
-#[x_kube(validation = Rule::new("has(self.backends) || has(self.targetRefs) || has(self.sessionPersistence) || has(self.healthCheck) || has(self.outlierDetection) || has(self.panicThreshold) || has(self.retry) || has(self.timeouts) || has(self.limits) || has(self.rateLimit) || has(self.access) || has(self.routes) || has(self.tls) || (has(self.loadBalancing) && (has(self.loadBalancing.slowStart) || has(self.loadBalancing.locality) || (has(self.loadBalancing.algorithm) && self.loadBalancing.algorithm != 'RoundRobin')))")
+#[x_kube(validation = Rule::new("has(self.backends) || has(self.targetRefs) || has(self.sessionPersistence) || has(self.healthCheck) || has(self.outlierDetection) || has(self.panicThreshold) || has(self.retry) || has(self.timeouts) || has(self.limits) || has(self.rateLimit) || has(self.backendTLS) || has(self.proxyProtocol) || has(self.access) || has(self.routes) || has(self.tls) || (has(self.loadBalancing) && (has(self.loadBalancing.slowStart) || has(self.loadBalancing.locality) || (has(self.loadBalancing.algorithm) && self.loadBalancing.algorithm != 'RoundRobin')))")
     .message("one of backends and targetRefs must be set; settings alone are for an IngressClass that names them"))]
 #[x_kube(validation = Rule::new("has(self.backends) || !has(self.routes)")
     .message("routes need backends: where requests for a Service go is said by Ingresses"))]
@@ -114,4 +115,17 @@ pub struct BackendPoolSpec {
     /// Certificates that clients see for the hostnames of `routes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<PoolTls>,
+
+    /// TLS to the endpoints: for requests and for health checks. Where something that it refers to
+    /// is missing, requests are answered 503; they never go out in clear text. Default is clear
+    /// text.
+    /// Source: Gateway API BackendTLSPolicy.
+    #[serde(default, rename = "backendTLS", skip_serializing_if = "Option::is_none")]
+    pub backend_tls: Option<BackendTls>,
+
+    /// Tells endpoints who their client is by a PROXY header at the beginning of each connection,
+    /// which then serves the requests of one client's connection alone. Health checks say that they
+    /// are Weir's own. All endpoints must expect it. Default is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_protocol: Option<ProxyProtocol>,
 }

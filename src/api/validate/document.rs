@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::{Node, Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, Secret, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use serde::Serialize;
@@ -180,8 +180,9 @@ fn judge(value: Value, position: usize, schema: &PoolSchema) -> Document {
     Document { name, identity, verdict }
 }
 
-const KINDS: [(Kind, &str, &[&str]); 8] = [
+const KINDS: [(Kind, &str, &[&str]); 9] = [
     (Kind::BackendPool, "weir.dev", &["v1alpha1"]),
+    (Kind::ConfigMap, "", &["v1"]),
     (Kind::EndpointSlice, "discovery.k8s.io", &["v1"]),
     (Kind::Ingress, "networking.k8s.io", &["v1"]),
     (Kind::IngressClass, "networking.k8s.io", &["v1"]),
@@ -247,6 +248,7 @@ fn of_kind(kind: Kind, mut value: Value, key: Option<ObjectKey>, schema: &PoolSc
             let pool = schema.validate(value)?;
             Ok((Object::BackendPool(Arc::new(pool)), Vec::new()))
         }
+        Kind::ConfigMap => typed::<ConfigMap>(value, Object::ConfigMap),
         Kind::DnsRecord => Err(vec![Problem::at(&["kind"], "is not read from manifests")]),
         Kind::EndpointSlice => typed::<EndpointSlice>(value, Object::EndpointSlice),
         Kind::Ingress => typed::<Ingress>(value, Object::Ingress),

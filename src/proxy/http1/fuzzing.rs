@@ -103,5 +103,8 @@ pub fn answer(
 #[allow(clippy::result_unit_err, reason = "there is nothing to say of it")]
 pub fn proxy_header(bytes: &[u8]) -> Result<Option<(usize, Option<SocketAddr>)>, ()> {
     let announced = proxy_protocol::parse(bytes)?;
-    Ok(announced.map(|announced| (announced.length, announced.client)))
+    Ok(announced.map(|announced| {
+        let client = announced.parties.map(|parties| parties.client);
+        (announced.length, client)
+    }))
 }

@@ -25,6 +25,7 @@ pub(super) fn decode(kind: Kind, mut object: DynamicObject) -> Object {
     let generation = object.metadata.generation;
     let parsed = match kind {
         Kind::BackendPool => parse(object).map(|o| Object::BackendPool(Arc::new(o))),
+        Kind::ConfigMap => parse(object).map(|o| Object::ConfigMap(Arc::new(o))),
         Kind::DnsRecord => {
             let message = "is no kind of the API server's".to_owned();
             return Object::Invalid(Arc::new(InvalidObject { generation, message }));
@@ -105,10 +106,16 @@ fn trim(kind: Kind, object: &mut DynamicObject) {
                 }
             }
         }
+        Kind::ConfigMap => {
+            fields.retain(|name, _| name == "data");
+            if let Some(Value::Object(data)) = fields.get_mut("data") {
+                data.retain(|name, _| name == "ca.crt");
+            }
+        }
         Kind::Secret => {
             fields.retain(|name, _| name == "data" || name == "type");
             if let Some(Value::Object(data)) = fields.get_mut("data") {
-                data.retain(|name, _| name == "tls.crt" || name == "tls.key");
+                data.retain(|name, _| matches!(name.as_str(), "ca.crt" | "tls.crt" | "tls.key"));
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Objects from a Kubernetes API server.
 //!
 //! Every kind is watched by a task of its own; a lost watch is taken up again with a growing pause
-//! and never empties anything: what vanished meanwhile is found by comparing lists. Secrets are
-//! watched one by one, and only those that a pool refers to. A kind whose CRD is not there is
+//! and never empties anything: what vanished meanwhile is found by comparing lists. Secrets and
+//! ConfigMaps are watched one by one, and only those that a pool refers to. A kind whose CRD is not there is
 //! asked for again until it is. Some kinds may be missing or refused without stopping the rest.
 
 mod absence;
@@ -10,7 +10,7 @@ mod client;
 mod decode;
 mod feed;
 mod run;
-mod secrets;
+mod singles;
 
 #[cfg(test)]
 mod fake;

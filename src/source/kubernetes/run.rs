@@ -13,8 +13,8 @@ use tokio::task::JoinSet;
 
 use super::absence::Absence;
 use super::feed::{self, FeedId, Told};
-use super::secrets::Secrets;
-use crate::api::{BackendPool, Change, Kind, ObjectKey, ReferenceGrant};
+use super::singles::{Singles, feed_of};
+use crate::api::{BackendPool, Change, Kind, ObjectRef, ReferenceGrant};
 use crate::metrics::Metrics;
 use crate::source::{Batch, State};
 
@@ -27,12 +27,12 @@ pub struct Options {
 
 /// Watches until nobody listens any more.
 ///
-/// `wanted` says which Secrets are needed; the first value counts once it was sent.
+/// `wanted` says which Secrets and ConfigMaps are needed; the first value counts once it was sent.
 pub async fn run(
     client: Client,
     options: Options,
     batches: mpsc::Sender<Batch>,
-    mut wanted: watch::Receiver<BTreeSet<ObjectKey>>,
+    mut wanted: watch::Receiver<BTreeSet<ObjectRef>>,
     state: watch::Sender<State>,
     metrics: Arc<Metrics>,
 ) {
@@ -58,7 +58,7 @@ pub async fn run(
         progress.missing.insert(id.clone());
         feeds.spawn(feed::run(id, api, sender.clone()));
     }
-    let mut secrets = Secrets::default();
+    let mut singles = Singles::default();
     loop {
         let changes = tokio::select! {
             first = told.recv() => {
@@ -75,7 +75,7 @@ pub async fn run(
                 }
                 let now = wanted.borrow_and_update().clone();
                 progress.want(&now);
-                secrets.follow(&now, &client, &sender)
+                singles.follow(&now, &client, &sender)
             }
         };
         let is_listed = progress.is_listed();
@@ -94,9 +94,9 @@ pub async fn run(
 #[derive(Debug, Default)]
 struct Progress {
     missing: BTreeSet<FeedId>,
-    secrets: BTreeSet<ObjectKey>,
-    secrets_listed: BTreeSet<ObjectKey>,
-    are_secrets_known: bool,
+    singles: BTreeSet<FeedId>,
+    singles_listed: BTreeSet<FeedId>,
+    are_singles_known: bool,
     was_listed: bool,
     was_synced: bool,
     troubles: BTreeMap<FeedId, String>,
@@ -112,7 +112,7 @@ impl Progress {
                 metrics.control().source_relisted(id.kind.as_str());
                 self.refused.remove(&id);
                 self.missing.remove(&id);
-                self.secrets_listed.extend(id.only);
+                self.singles_listed.extend(id.only.is_some().then_some(id));
             }
             Told::Absent(id, absence) => {
                 self.missing.remove(&id);
@@ -139,26 +139,27 @@ impl Progress {
         Vec::new()
     }
 
-    fn want(&mut self, secrets: &BTreeSet<ObjectKey>) {
-        self.are_secrets_known = true;
-        self.secrets.clone_from(secrets);
-        self.secrets_listed.retain(|key| secrets.contains(key));
-        self.troubles.retain(|id, _| id.only.as_ref().is_none_or(|key| secrets.contains(key)));
+    fn want(&mut self, objects: &BTreeSet<ObjectRef>) {
+        self.are_singles_known = true;
+        let singles: BTreeSet<FeedId> = objects.iter().map(feed_of).collect();
+        self.singles_listed.retain(|id| singles.contains(id));
+        self.troubles.retain(|id, _| id.only.is_none() || singles.contains(id));
+        self.singles = singles;
     }
 
     fn is_listed(&self) -> bool {
         self.missing.is_empty()
     }
 
-    /// Tells how the source is. It counts as synced when the Secrets of the first table are there
-    /// too, and stays so.
+    /// Tells how the source is. It counts as synced when the Secrets and ConfigMaps of the first
+    /// table are there too, and stays so.
     fn publish(&mut self, state: &watch::Sender<State>, metrics: &Metrics) {
         self.was_synced |= self.is_listed()
-            && self.are_secrets_known
-            && self.secrets.iter().all(|key| {
-                let id = FeedId { kind: Kind::Secret, only: Some(key.clone()) };
-                self.secrets_listed.contains(key) || self.troubles.contains_key(&id)
-            });
+            && self.are_singles_known
+            && self
+                .singles
+                .iter()
+                .all(|id| self.singles_listed.contains(id) || self.troubles.contains_key(id));
         let trouble = (!self.troubles.is_empty()).then(|| {
             let messages: BTreeSet<&str> = self.troubles.values().map(String::as_str).collect();
             messages.into_iter().collect::<Vec<_>>().join("; ")

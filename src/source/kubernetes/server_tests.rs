@@ -8,12 +8,13 @@ use tokio::sync::{mpsc, watch};
 
 use super::fake::FakeServer;
 use super::{Options, run};
-use crate::api::{Change, Kind, Object, ObjectKey};
+use crate::api::{Change, Kind, Object, ObjectKey, ObjectRef};
 use crate::metrics::Metrics;
 use crate::source::{Batch, State};
 
 const KINDS: &[&str] = &[
     "backendpools",
+    "configmaps",
     "endpointslices",
     "ingressclasses",
     "ingresses",
@@ -36,7 +37,7 @@ struct Rig {
     server: FakeServer,
     batches: mpsc::Receiver<Batch>,
     state: watch::Receiver<State>,
-    wanted: watch::Sender<BTreeSet<ObjectKey>>,
+    wanted: watch::Sender<BTreeSet<ObjectRef>>,
     metrics: Arc<Metrics>,
 }
 
@@ -204,18 +205,26 @@ async fn a_crd_that_comes_later_is_picked_up() {
 }
 
 #[tokio::test]
-async fn only_wanted_secrets_are_watched() {
+async fn only_wanted_secrets_and_config_maps_are_watched() {
     let server = FakeServer::start(KINDS).await;
     for name in ["one", "two"] {
         let secret = json!({ "metadata": { "name": name, "namespace": "a" }, "data": {} });
         server.put("secrets", &secret);
+        server.put("configmaps", &secret);
     }
     let (mut rig, _) = Rig::synced(server).await;
     let lists = rig.server.lists();
-    rig.wanted.send(BTreeSet::from([ObjectKey::new("a", "two")])).unwrap();
-    let changes = rig.changes().await;
-    assert_eq!((short(&changes), changes[0].kind), (vec!["+two".to_owned()], Kind::Secret));
-    assert_eq!(rig.server.lists(), lists + 1);
+    for (kind, count) in [(Kind::Secret, 1), (Kind::ConfigMap, 2)] {
+        let two = ObjectRef::new(kind, ObjectKey::new("a", "two"));
+        rig.wanted.send_modify(|wanted| {
+            wanted.insert(two);
+        });
+        let changes = rig.changes().await;
+        assert_eq!((short(&changes), changes[0].kind), (vec!["+two".to_owned()], kind));
+        assert_eq!(rig.server.lists(), lists + count);
+    }
+    rig.wanted.send_modify(|wanted| wanted.retain(|object| object.kind == Kind::Secret));
+    assert_eq!(short(&rig.changes().await), ["-two"]);
     rig.wanted.send(BTreeSet::new()).unwrap();
     assert_eq!(short(&rig.changes().await), ["-two"]);
 }

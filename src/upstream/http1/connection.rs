@@ -1,7 +1,6 @@
 //! One connection to an endpoint: a socket and the bytes that were read ahead.
 
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
@@ -9,15 +8,15 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWrite};
-use tokio::net::TcpStream;
 
 use super::{Error, Lease, Output, spare};
 use crate::metrics::EndpointStats;
+use crate::upstream::Stream;
 
 /// Connection is open, and used by one exchange at a time.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     /// Read and not used yet. Holds no memory while the connection is idle.
     pub(super) buffer: BytesMut,
     lease: Lease,
@@ -25,18 +24,10 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Opens a connection. The lease counts it for as long as it lives, and says where it goes
-    /// between exchanges.
-    ///
-    /// # Errors
-    /// Where the endpoint does not accept it.
-    ///
-    /// # Cancel safety
-    /// Dropping the future gives the attempt up.
-    pub async fn open(address: SocketAddr, lease: Lease) -> io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: BytesMut::new(), lease, is_reused: false })
+    /// Makes a connection of an open stream. The lease counts it for as long as it lives, and says
+    /// where it goes between exchanges.
+    pub fn new(stream: Stream, lease: Lease) -> Self {
+        Self { stream, buffer: BytesMut::new(), lease, is_reused: false }
     }
 
     /// Counts it as opened, and as closed when it ends.
@@ -60,10 +51,13 @@ impl Connection {
 
     /// Asks the kernel whether the endpoint has closed or sent something, beyond what the
     /// reactor has seen. Worth a system call before a request that cannot be sent twice.
-    pub fn is_quiet_now(&self) -> bool {
-        let mut byte = [std::mem::MaybeUninit::uninit(); 1];
-        let peeked = socket2::SockRef::from(&self.stream).peek(&mut byte);
-        peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    pub fn is_quiet_now(&mut self) -> bool {
+        self.stream.is_quiet_now()
+    }
+
+    /// Returns what counts it and says whose it is.
+    pub(super) fn lease(&self) -> &Lease {
+        &self.lease
     }
 
     /// Reads at least one byte into the buffer, and at most what fits; makes room for `room`.
@@ -92,7 +86,7 @@ impl Connection {
     }
 
     /// Takes the socket out for a tunnel, with what was read ahead and the lease that counts it.
-    pub(super) fn into_parts(mut self) -> (TcpStream, BytesMut, Lease) {
+    pub(super) fn into_parts(mut self) -> (Stream, BytesMut, Lease) {
         let buffer = std::mem::take(&mut self.buffer);
         (self.stream, buffer, self.lease)
     }
@@ -115,5 +109,9 @@ impl Output for Connection {
             Ok(count) => Poll::Ready(Ok(count)),
             Err(error) => Poll::Ready(Err(Error::Io(error))),
         }
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.stream).poll_flush(context).map_err(Error::Io)
     }
 }

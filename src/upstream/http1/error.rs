@@ -19,6 +19,15 @@ pub enum Error {
     RequestBody(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl Error {
+    /// Returns whether TLS broke off, and not what is inside it: with TLS 1.3 an endpoint that does
+    /// not take the client certificate says so after its part of the handshake.
+    pub fn is_tls(&self) -> bool {
+        let Self::Io(error) = self else { return false };
+        error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
+    }
+}
+
 /// Violation is a rule of HTTP/1.1 that an answer breaks. Source: RFC 9112.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {

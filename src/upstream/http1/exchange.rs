@@ -8,6 +8,7 @@ use http::{HeaderMap, StatusCode};
 use super::framing::{framing, keeps_alive};
 use super::outgoing::Outgoing;
 use super::{Body, Connection, Error, Framing, Violation, parse, spare};
+use crate::upstream::Stream;
 
 /// Most interim answers before the final one.
 const INTERIM_LIMIT: u8 = 32;
@@ -110,7 +111,10 @@ where
                     return Poll::Ready(Err(self.broken.take().unwrap_or(Error::Closed)));
                 }
                 Poll::Ready(Err(error)) => {
-                    return Poll::Ready(Err(self.broken.take().unwrap_or(Error::Io(error))));
+                    let error = Error::Io(error);
+                    // What TLS says of why is more than that nothing can be written.
+                    let broken = self.broken.take().filter(|_| !error.is_tls());
+                    return Poll::Ready(Err(broken.unwrap_or(error)));
                 }
                 Poll::Ready(Ok(_)) => self.is_answered = true,
             }
@@ -179,8 +183,8 @@ where
         Body::new(self.connection, head, is_sent, outgoing)
     }
 
-    /// Takes the socket out after 101, with the bytes that followed the head.
-    pub fn into_tunnel(self) -> (tokio::net::TcpStream, BytesMut, super::Lease) {
+    /// Takes the stream out after 101, with the bytes that followed the head.
+    pub fn into_tunnel(self) -> (Stream, BytesMut, super::Lease) {
         self.connection.into_parts()
     }
 

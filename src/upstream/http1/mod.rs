@@ -1,7 +1,8 @@
 //! HTTP/1.1 towards endpoints: a client codec without tasks or channels. What both directions need
 //! is here too, and used by the server codec.
 //!
-//! Flow: `Connections::checkout` gives an idle connection or the right to open one; an `Exchange`
+//! Flow: `Connections::checkout` gives an idle connection or the right to open one, which the pool's
+//! `Transport` does; an `Exchange`
 //! sends the request and reads the head of the answer in the caller's own task; its `Body` reads
 //! the rest from the socket as the client takes it, and gives the connection back at its end.
 //!
@@ -36,5 +37,5 @@ pub use fields::Fields;
 pub use framing::{Framing, keeps_alive, parse_decimal};
 pub use outgoing::{Outgoing, Output};
 pub use pieces::Pieces;
-pub use pool::{Checkout, Connections, Lease};
+pub use pool::{Checkout, Connections, Lease, Owner};
 pub use spare::{header_map, keep_buffer, keep_header_map};

@@ -25,6 +25,15 @@ pub trait Output {
         context: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<Result<usize, Error>>;
+
+    /// Passes on what the output itself keeps, as TLS does. Where it keeps nothing, or whoever owns
+    /// it sees to that, there is nothing to do.
+    ///
+    /// # Errors
+    /// Where nothing can be written any more.
+    fn poll_flush(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
 }
 
 /// Outgoing is a message on its way out: a request to an endpoint, or an answer to a client.
@@ -133,12 +142,14 @@ where
             let more = self.gather(context)?;
             let unsent = self.buffer.get(self.written..).unwrap_or_default();
             if unsent.is_empty() && self.piece.is_empty() {
+                ready!(output.poll_flush(context))?;
                 return if self.body.is_none() { Poll::Ready(Ok(())) } else { Poll::Pending };
             }
             let parts = [IoSlice::new(unsent), IoSlice::new(&self.piece)];
             let count = ready!(output.poll_write(context, &parts))?;
             self.advance(count);
             if !more && self.is_flushed() && self.body.is_some() {
+                ready!(output.poll_flush(context))?;
                 return Poll::Pending;
             }
         }

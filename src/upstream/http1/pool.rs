@@ -9,12 +9,15 @@ use std::time::Duration;
 
 use super::Connection;
 use crate::metrics::EndpointStats;
-use crate::model::Limits;
 use crate::upstream::clock::{self, Millis};
-use crate::upstream::{EndpointState, OpenConnection};
+use crate::upstream::{EndpointState, OpenConnection, Pool, Transport};
 
 /// Most idle connections of a thread to one endpoint.
 const IDLE_LIMIT: usize = 1024;
+
+/// Owner is a client's connection: whom a connection belongs to that tells its endpoint who the
+/// client is. Once it is gone, so are those connections.
+pub type Owner = Rc<()>;
 
 /// Connections are the idle connections of one thread.
 #[derive(Debug, Default)]
@@ -27,7 +30,7 @@ pub struct Connections {
 pub enum Checkout {
     /// An idle connection.
     Idle(Connection),
-    /// The right to open one, with [`Connection::open`].
+    /// The right to open one.
     Open(Lease),
     /// The endpoint, or its pool, has as many connections as it may.
     Full,
@@ -40,27 +43,33 @@ impl Connections {
     }
 
     /// Returns an idle connection to the endpoint, or the right to open one. With `fresh`, idle
-    /// ones are left aside.
+    /// ones are left aside. With an owner, only its own count; those that were opened in another
+    /// way than the pool says now are closed.
     pub fn checkout(
         &self,
         endpoint: &Arc<EndpointState>,
-        limits: &Limits,
-        keep_alive: Duration,
+        pool: &Pool,
+        owner: Option<&Owner>,
         fresh: bool,
     ) -> Checkout {
-        let shelf = self.shelf(endpoint);
-        shelf.keep_alive.set(keep_alive);
+        let (shelf, limits) = (self.shelf(endpoint), &pool.model.limits);
+        shelf.keep_alive.set(pool.model.keep_alive);
         shelf.bounds.set((limits.per_endpoint.max_connections, limits.max_connections));
-        if fresh {
+        let is_other = shelf.follow(&pool.transport);
+        if fresh || is_other {
             // What else is idle was opened no later than the one that turned out dead.
             shelf.idle.take();
-        } else if let Some(connection) = shelf.take(clock::now()) {
+        } else if let Some(connection) = shelf.take(clock::now(), owner) {
             return Checkout::Idle(connection);
         }
         match endpoint.try_connect(limits) {
-            Some(counted) => {
-                Checkout::Open(Lease { shelf: Rc::downgrade(&shelf), counted, opened: None })
-            }
+            Some(counted) => Checkout::Open(Lease {
+                shelf: Rc::downgrade(&shelf),
+                transport: pool.transport.clone(),
+                owner: owner.map(Rc::downgrade),
+                counted,
+                opened: None,
+            }),
             None => Checkout::Full,
         }
     }
@@ -98,6 +107,7 @@ impl Connections {
         let shelf = Rc::new(Shelf {
             endpoint: Arc::downgrade(endpoint),
             idle: RefCell::default(),
+            transport: RefCell::default(),
             keep_alive: Cell::default(),
             bounds: Cell::default(),
         });
@@ -110,6 +120,10 @@ impl Connections {
 #[derive(Debug)]
 pub struct Lease {
     shelf: Weak<Shelf>,
+    /// How it was opened.
+    transport: Transport,
+    /// The only one that it may serve, where it tells the endpoint who that is.
+    owner: Option<Weak<()>>,
     // Counts the connection out when it is dropped.
     counted: OpenConnection,
     opened: Option<(Arc<EndpointStats>, usize)>,
@@ -121,11 +135,15 @@ impl Lease {
         self.counted.endpoint()
     }
 
-    /// Puts a connection on its shelf; drops it when the shelf is gone or full.
+    /// Puts a connection on its shelf; drops it when the shelf is gone or full, or holds those that
+    /// were opened in another way.
     pub(super) fn give_back(shelf: Option<Rc<Shelf>>, connection: Connection) {
         if let Some(shelf) = shelf {
+            let lease = connection.lease();
+            let is_useful =
+                shelf.transport.borrow().is_same(&lease.transport) && !lease.is_orphan();
             let mut idle = shelf.idle.borrow_mut();
-            if idle.len() < IDLE_LIMIT && shelf.keep_alive.get() > Duration::ZERO {
+            if is_useful && idle.len() < IDLE_LIMIT && shelf.keep_alive.get() > Duration::ZERO {
                 idle.push(Idle { connection, since: clock::now() });
             }
         }
@@ -135,6 +153,19 @@ impl Lease {
     pub(super) fn opened(&mut self, stats: Arc<EndpointStats>, worker: usize, took: Duration) {
         stats.connection_opened(worker, took);
         self.opened = Some((stats, worker));
+    }
+
+    fn belongs_to(&self, owner: Option<&Owner>) -> bool {
+        match (&self.owner, owner) {
+            (None, None) => true,
+            (Some(one), Some(other)) => std::ptr::eq(one.as_ptr(), Rc::as_ptr(other)),
+            _ => false,
+        }
+    }
+
+    /// Whether the only one that it may serve is gone.
+    fn is_orphan(&self) -> bool {
+        self.owner.as_ref().is_some_and(|owner| owner.strong_count() == 0)
     }
 
     pub(super) fn shelf(&self) -> Option<Rc<Shelf>> {
@@ -161,31 +192,46 @@ struct Idle {
 pub(super) struct Shelf {
     endpoint: std::sync::Weak<EndpointState>,
     idle: RefCell<Vec<Idle>>,
+    /// How all that are idle were opened.
+    transport: RefCell<Transport>,
     keep_alive: Cell<Duration>,
     bounds: Cell<(Option<u32>, Option<u32>)>,
 }
 
 impl Shelf {
-    fn take(&self, now: Millis) -> Option<Connection> {
+    /// Takes over how connections are opened now; returns whether that is another way.
+    fn follow(&self, transport: &Transport) -> bool {
+        if self.transport.borrow().is_same(transport) {
+            return false;
+        }
+        self.transport.replace(transport.clone());
+        true
+    }
+
+    fn take(&self, now: Millis, owner: Option<&Owner>) -> Option<Connection> {
         let mut idle = self.idle.borrow_mut();
-        while let Some(mut latest) = idle.pop() {
+        loop {
+            let is_own = |idle: &Idle| idle.connection.lease().belongs_to(owner);
+            let position = idle.iter().rposition(is_own)?;
+            let mut latest = idle.remove(position);
             if latest.since.plus(self.keep_alive.get()) <= now {
-                // All others have been idle for longer.
-                idle.clear();
+                // All before it have been idle for longer.
+                idle.drain(..position);
                 return None;
             }
             if latest.connection.is_quiet() {
                 return Some(latest.connection);
             }
         }
-        None
     }
 
     fn sweep(&self, now: Millis) {
         let keep_alive = self.keep_alive.get();
-        self.idle
-            .borrow_mut()
-            .retain_mut(|idle| idle.since.plus(keep_alive) > now && idle.connection.is_quiet());
+        self.idle.borrow_mut().retain_mut(|idle| {
+            let is_useful =
+                idle.since.plus(keep_alive) > now && !idle.connection.lease().is_orphan();
+            is_useful && idle.connection.is_quiet()
+        });
     }
 
     fn is_full(&self) -> bool {

@@ -224,6 +224,43 @@ pub const CASES: &[(&str, &str, &str, &str)] = &[
         "timeouts.backendRequest must not be longer than timeouts.request",
         "routes: [{timeouts: {request: 0s, backendRequest: 1m}}]",
     ),
+    (
+        "backendTLS: {validation: {hostname: a.b}}",
+        "spec.backendTLS.validation",
+        "exactly one of caCertificateRefs and wellKnownCACertificates must be set: say whose \
+         certificates are believed",
+        "backendTLS: {validation: {hostname: a.b, wellKnownCACertificates: System}}",
+    ),
+    (
+        "backendTLS: {validation: {hostname: a.b, wellKnownCACertificates: System, \
+         caCertificateRefs: [{name: a}]}}",
+        "spec.backendTLS.validation",
+        "exactly one of caCertificateRefs and wellKnownCACertificates must be set: say whose \
+         certificates are believed",
+        "backendTLS: {validation: {hostname: a.b, caCertificateRefs: [{name: a}]}}",
+    ),
+    (
+        "backendTLS: {validation: {hostname: a.b, caCertificateRefs: [{group: x, name: a}]}}",
+        "spec.backendTLS.validation.caCertificateRefs[0]",
+        "certificates of authorities are in ConfigMaps or Secrets: write group \"\"",
+        "backendTLS: {validation: {hostname: a.b, caCertificateRefs: [{kind: Secret, name: a}]}}",
+    ),
+    (
+        "backendTLS: {validation: {hostname: a.b, wellKnownCACertificates: System, \
+         subjectAltNames: [{type: Hostname, uri: 'a:b'}]}}",
+        "spec.backendTLS.validation.subjectAltNames[0]",
+        "a name of type Hostname needs hostname, and no uri",
+        "backendTLS: {validation: {hostname: a.b, wellKnownCACertificates: System, \
+         subjectAltNames: [{type: Hostname, hostname: '*.b'}]}}",
+    ),
+    (
+        "backendTLS: {validation: {hostname: a.b, wellKnownCACertificates: System, \
+         subjectAltNames: [{type: URI, uri: 'a:b', hostname: a}]}}",
+        "spec.backendTLS.validation.subjectAltNames[0]",
+        "a name of type URI needs uri, and no hostname",
+        "backendTLS: {validation: {hostname: a.b, wellKnownCACertificates: System, \
+         subjectAltNames: [{type: URI, uri: 'spiffe://cluster.local/ns/a/sa/b'}]}}",
+    ),
 ];
 
 /// Returns a spec with backends: the given one where it has some, or targets instead.
