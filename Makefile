@@ -6,7 +6,7 @@ export CARGO_TARGET_DIR ?= $(XDG_CACHE_HOME)/weir/target
 IMAGE ?= weir:dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build lint fmt doc deny generate golden picture fuzz soak apiserver-test cluster-test bench image kind-up setup clean
+.PHONY: help demo test check build lint fmt doc deny generate golden picture fuzz soak apiserver-test cluster-test bench bench-quick microbench image kind-up setup clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -57,7 +57,15 @@ apiserver-test: ## Run the tests that need a real API server
 	hack/k8s/build >/dev/null
 	WEIR_REQUIRE_APISERVER=1 cargo test --locked --test apiserver
 
-bench: ## Run the benchmarks
+bench: ## Measure Weir beside its peers; PEERS, SCENARIOS, ROUNDS, SECONDS (docs/performance.md)
+	hack/bench/install >/dev/null
+	[ -n "$(WEIR)" ] || cargo build --profile dist --locked
+	hack/bench/run
+
+bench-quick: ## The same once, for a second each, to see that it works
+	ROUNDS=1 SECONDS=1 DRAW=0 $(MAKE) bench
+
+microbench: ## Measure parts of the program: routes, picks, header fields, translation
 	cargo bench --locked
 
 image: ## Build the container image into an archive, with its SBOM beside it
