@@ -54,4 +54,4 @@ def own(text):
     """What was due and not sent in time is an error: the proxy did not keep the rate."""
     value = json.loads(text.strip().splitlines()[-1])
     result = {"requests": value["requests"], "errors": value["errors"] + value["unsent"], "rps": value["rps"]}
-    return result | {name: value[name] for name in ("p50", "p99", "p99.9") if value[name] is not None}
+    return result | {name: value[name] for name in ("p50", "p99", "p99.9", "first_error") if value.get(name) is not None}
