@@ -37,6 +37,7 @@ mod proxy {
             is_trusted,
             request_id: "0123456789abcdef0123456789abcdef",
             is_upgrade: false,
+            client_cert: None,
         };
         add(out, headers, &added);
     }

@@ -62,6 +62,8 @@ fn route(pool: &PoolName, position: u32, host: &str, prefix: &str) -> Route {
         }],
         request_timeout: None,
         backend_request_timeout: None,
+        https_redirect: None,
+        client: None,
         pool: pool.clone(),
     }
 }

@@ -55,6 +55,8 @@ fn route(pool: &str, position: u32, host: Option<&str>, path: &str) -> Route {
         }],
         request_timeout: Some(Duration::from_secs(10)),
         backend_request_timeout: None,
+        https_redirect: None,
+        client: None,
         pool: PoolName::new("shop", pool),
     }
 }
@@ -90,6 +92,8 @@ async fn rig_with(change: impl Fn(&mut Pool)) -> Rig {
         created: 0,
         names: vec![Hostname::parse("*.example.com").unwrap()],
         other_names: Vec::new(),
+        covers: Arc::default(),
+        terms: Arc::default(),
         is_default: false,
         not_after: 2_000_000_000,
         chain_pem: "CHAIN-PEM".into(),

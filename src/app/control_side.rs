@@ -96,6 +96,7 @@ pub(super) fn start(
     tasks.spawn(upstream::upkeep::run(pools, readers.dirty));
     tasks.spawn(health::run(table.clone(), Arc::clone(&metrics), health::Options::default()));
     let (loaded, certificates) = watch::channel(false);
+    tasks.spawn(follow::tickets(args.tls_ticket_key_file.clone(), Arc::clone(&tls)));
     tasks.spawn(follow::certificates(table.clone(), tls, loaded));
     tasks.spawn(follow::readiness(state, table, certificates, readiness, opener));
     tasks.spawn(events::run(readers.events, note_sender.clone()));

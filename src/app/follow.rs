@@ -1,5 +1,6 @@
 //! What follows the table and the source from the side.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,10 @@ use crate::admin;
 use crate::proxy::Opener;
 use crate::source::State;
 use crate::table::TableHandle;
-use crate::tls::ServerTls;
+use crate::tls::{ServerTls, TicketKeys};
+
+/// How often the file with ticket keys is read.
+const REREAD: Duration = Duration::from_secs(2);
 
 /// Gives new certificates to the TLS side as tables come. `loaded` learns when those of the first
 /// table are in use.
@@ -28,12 +32,44 @@ pub(super) async fn certificates(
             continue;
         }
         for wrong in tls.update(&now) {
-            tracing::warn!("{wrong}; it is not used");
+            tracing::warn!("{wrong}");
         }
         if table.generation() > 0 {
             known = Some(now);
             loaded.send_if_modified(|loaded| !std::mem::replace(loaded, true));
         }
+    }
+}
+
+/// Keeps the keys of session tickets current: those of the file as it changes, else new ones of its
+/// own from time to time. A file that is no use changes nothing.
+pub(super) async fn tickets(file: Option<PathBuf>, tls: Arc<ServerTls>) {
+    let Some(path) = file else {
+        loop {
+            tokio::time::sleep(TicketKeys::ROTATION).await;
+            if let Err(error) = tls.tickets().rotate() {
+                tracing::warn!("{error}: those in use stay");
+            }
+        }
+    };
+    let mut known = None;
+    loop {
+        let text = tokio::fs::read_to_string(&path).await.map_err(|error| error.to_string());
+        if known.as_ref() != Some(&text) {
+            let used = text
+                .clone()
+                .and_then(|text| tls.tickets().replace(&text).map_err(|error| error.to_string()));
+            let path = path.display();
+            match used {
+                Ok(()) if known.is_some() => tracing::info!("uses the keys of {path}"),
+                Ok(()) => {}
+                Err(why) => {
+                    tracing::warn!("--tls-ticket-key-file {path}: {why}; the keys in use stay");
+                }
+            }
+            known = Some(text);
+        }
+        tokio::time::sleep(REREAD).await;
     }
 }
 

@@ -52,7 +52,7 @@ pub async fn run(
     let geoip = args.geoip_database.as_deref().map(GeoIp::open).transpose();
     let geoip = geoip.context("--geoip-database")?.map(Arc::new);
     let table = TableHandle::new(Table::default());
-    let tls = ServerTls::new()?;
+    let tls = ServerTls::with_tickets(surroundings::tickets(args.tls_ticket_key_file.as_deref())?)?;
     let proxy = data_side::spawn(&args, &table, &metrics, &tls, geoip.clone())
         .context("--http or --https")?;
     let readiness = Arc::new(admin::Readiness::default());

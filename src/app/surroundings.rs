@@ -10,6 +10,7 @@ use kube::api::{Api, DynamicObject};
 
 use crate::config::RunArgs;
 use crate::model::RegionName;
+use crate::tls::TicketKeys;
 use crate::upstream::{self, Surroundings};
 
 /// Returns the options of all pools.
@@ -48,6 +49,17 @@ fn read_key(path: &Path) -> anyhow::Result<Vec<u8>> {
         key.len()
     );
     Ok(key)
+}
+
+/// Returns the keys of session tickets: those of a file, else of its own.
+///
+/// # Errors
+/// Where the file cannot be read or holds something else.
+pub(super) fn tickets(file: Option<&Path>) -> anyhow::Result<TicketKeys> {
+    let Some(path) = file else { return Ok(TicketKeys::random()?) };
+    let name = || format!("--tls-ticket-key-file {}", path.display());
+    let text = std::fs::read_to_string(path).with_context(name)?;
+    TicketKeys::shared(&text).with_context(name)
 }
 
 /// Returns where this process runs: from the flags, else from the labels of its node.

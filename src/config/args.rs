@@ -105,6 +105,12 @@ pub struct RunArgs {
     #[arg(long, env = "WEIR_SESSION_KEY_FILE", value_name = "FILE")]
     pub session_key_file: Option<PathBuf>,
 
+    /// File with the keys of TLS session tickets, so that a session can be resumed on any replica: a
+    /// key a line, base64 of at least 32 random bytes (`openssl rand -base64 48`), the newest first. The
+    /// first seals, all open; it is read again when it changes. Without it each process has its own
+    #[arg(long, env = "WEIR_TLS_TICKET_KEY_FILE", value_name = "FILE")]
+    pub tls_ticket_key_file: Option<PathBuf>,
+
     /// Whether answers that Weir itself makes carry their reason in the header x-weir-reason
     #[arg(long, env = "WEIR_REASON_HEADER", value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub reason_header: bool,

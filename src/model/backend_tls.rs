@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::PrivateKey;
+use super::{PrivateKey, TlsVersion};
 
 /// BackendTls says that endpoints are spoken to over TLS, and never in clear text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -60,17 +60,6 @@ pub struct ClientCertificate {
     pub chain_pem: Arc<str>,
     /// The key.
     pub key: PrivateKey,
-}
-
-/// TlsVersion is a version of TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub enum TlsVersion {
-    /// 1.2.
-    #[serde(rename = "1.2")]
-    Tls12,
-    /// 1.3.
-    #[serde(rename = "1.3")]
-    Tls13,
 }
 
 /// ProxyProtocol is the version of the header that tells an endpoint who its client is.

@@ -20,7 +20,6 @@ mod tls;
 pub use access::{Access, Networks};
 pub use backend_tls::{
     Authorities, BackendTls, BackendTlsSettings, ClientCertificate, ProxyProtocol, SubjectName,
-    TlsVersion,
 };
 pub use changed::Changed;
 pub use geo::{ClientRegions, Coordinates, RegionName};
@@ -32,10 +31,11 @@ pub use pool::{
     PersistenceKind, Pool, Probe, Readiness, Region,
 };
 pub use route::{
-    HeaderName, PathPattern, Pattern, Route, RouteId, RouteMatch, ValueMatch, ValuePattern,
+    HeaderName, HttpsRedirect, PathPattern, Pattern, Route, RouteId, RouteMatch, ValueMatch,
+    ValuePattern,
 };
-pub use shown::shown;
-pub use tls::{Certificate, PrivateKey};
+pub use shown::{owners, shown};
+pub use tls::{Certificate, CipherSuite, ClientRule, PrivateKey, TlsTerms, TlsVersion};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Hostname, InvalidName, Origin, OriginKind, PoolName};
+use super::{ClientRule, Hostname, InvalidName, Origin, OriginKind, PoolName};
 
 /// Route leads the requests that match it to a pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -30,8 +30,23 @@ pub struct Route {
     pub request_timeout: Option<Duration>,
     /// One try, to the head of its answer. Nothing is no limit.
     pub backend_request_timeout: Option<Duration>,
+    /// How clients in clear text are sent to https. Nothing serves them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub https_redirect: Option<HttpsRedirect>,
+    /// Which certificates clients show on this route. The connection has to be under the same rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<Arc<ClientRule>>,
     /// Where requests go.
     pub pool: PoolName,
+}
+
+/// HttpsRedirect says how clients in clear text are sent to https.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct HttpsRedirect {
+    /// Status of the answer.
+    pub status: u16,
+    /// Port that the client is sent to.
+    pub port: u16,
 }
 
 /// RouteId says where a route was declared, and breaks ties between equal matches: the older

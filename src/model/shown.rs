@@ -14,11 +14,7 @@ use super::{Certificate, Hostname, Origin};
 pub fn shown(
     certificates: &BTreeMap<Origin, Arc<[Certificate]>>,
 ) -> BTreeMap<Origin, Vec<Certificate>> {
-    let mut order: Vec<(i64, &Origin, &Certificate)> = certificates
-        .iter()
-        .flat_map(|(pool, list)| list.iter().map(move |one| (one.created, pool, one)))
-        .collect();
-    order.sort_by_key(|(created, pool, _)| (*created, *pool));
+    let order = by_age(certificates);
     let (mut declared, mut others) = (Owners::new(), Owners::new());
     for (_, pool, certificate) in &order {
         for name in &certificate.names {
@@ -46,6 +42,31 @@ pub fn shown(
         .iter()
         .map(|(pool, list)| (pool.clone(), list.iter().map(|one| settle(pool, one)).collect()))
         .collect()
+}
+
+/// Returns to which object each declared name belongs, and that object's certificate for it.
+pub fn owners(
+    certificates: &BTreeMap<Origin, Arc<[Certificate]>>,
+) -> BTreeMap<&Hostname, (&Origin, &Certificate)> {
+    let mut owners = BTreeMap::new();
+    for (_, origin, certificate) in by_age(certificates) {
+        for name in &certificate.names {
+            owners.entry(name).or_insert((origin, certificate));
+        }
+    }
+    owners
+}
+
+/// Returns certificates with their objects, those of older objects first.
+fn by_age(
+    certificates: &BTreeMap<Origin, Arc<[Certificate]>>,
+) -> Vec<(i64, &Origin, &Certificate)> {
+    let mut order: Vec<(i64, &Origin, &Certificate)> = certificates
+        .iter()
+        .flat_map(|(pool, list)| list.iter().map(move |one| (one.created, pool, one)))
+        .collect();
+    order.sort_by_key(|(created, pool, _)| (*created, *pool));
+    order
 }
 
 type Owners<'a> = BTreeMap<&'a Hostname, &'a Origin>;

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER,
+};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Version};
 
 use crate::metrics::Reason;
@@ -66,6 +68,26 @@ pub(super) fn answer(
     // After a request that is not understood, nothing on the connection is.
     if is_protocol_error(reason) && version <= Version::HTTP_11 {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// Moved says where a client finds what it asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Moved {
+    pub(super) status: u16,
+    pub(super) location: String,
+}
+
+/// Makes the answer that sends a client elsewhere.
+pub(super) fn moved(moved: &Moved) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() =
+        StatusCode::from_u16(moved.status).unwrap_or(StatusCode::PERMANENT_REDIRECT);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
+    if let Ok(location) = HeaderValue::from_str(&moved.location) {
+        headers.insert(LOCATION, location);
     }
     response
 }

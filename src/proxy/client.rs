@@ -29,6 +29,18 @@ pub(super) fn address(peer: SocketAddr, headers: &HeaderMap, hops: usize) -> IpA
     client
 }
 
+/// Returns whether trusted proxies in front say that the client speaks https: what the outermost of
+/// them saw. What stands before it came from the client and proves nothing.
+pub(super) fn is_https(headers: &HeaderMap, hops: usize) -> bool {
+    let listed = headers
+        .get_all("x-forwarded-proto")
+        .iter()
+        .rev()
+        .flat_map(|value| value.as_bytes().rsplit(|&byte| byte == b','));
+    let seen = listed.take(hops).last();
+    seen.is_some_and(|scheme| scheme.trim_ascii().eq_ignore_ascii_case(b"https"))
+}
+
 fn parse(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text).ok()?.trim();
     let address = text
@@ -42,6 +54,27 @@ fn parse(text: &[u8]) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_trusted_proxies_say_what_the_client_speaks() {
+        for (lines, hops, expected) in [
+            (&["https"][..], 0, false),
+            (&["https"], 1, true),
+            (&["HTTPS "], 1, true),
+            (&["http"], 1, false),
+            (&["https, http"], 1, false),
+            (&["https, http"], 2, true),
+            (&["http", "https"], 1, true),
+            (&["https"], 3, true),
+            (&[], 1, false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append("x-forwarded-proto", line.parse().unwrap());
+            }
+            assert_eq!(is_https(&headers, hops), expected, "{lines:?} {hops}");
+        }
+    }
 
     #[test]
     fn counts_trusted_hops_from_the_right() {

@@ -18,10 +18,10 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 
 use super::body::AnswerBody;
 use super::client_body::ClientBody;
+use super::handshake::{ClientTls, handshake};
 use super::http1::Stream;
 use super::options::Http1Codec;
 use super::per_client::Place;
@@ -53,6 +53,8 @@ pub(super) struct Client {
     pub(super) peer_text: String,
     pub(super) port: u16,
     pub(super) is_tls: bool,
+    /// What the handshake told.
+    pub(super) tls: Option<Box<ClientTls>>,
     pub(super) watch: Arc<Watch>,
     /// Where the client connected to, or what the PROXY header says of that.
     own: Option<SocketAddr>,
@@ -83,6 +85,7 @@ impl Client {
             peer_text: peer.ip().to_canonical().to_string(),
             port,
             is_tls,
+            tls: None,
             own: None,
             owner: OnceCell::new(),
             watch: Arc::new(Watch::new(clock::now())),
@@ -241,21 +244,21 @@ async fn begin(mut stream: TcpStream, client: &mut Client) -> Option<Spoken> {
             (!first.is_empty()).then_some(Spoken::Http1(stream, first))
         };
     };
-    let accept = TlsAcceptor::from(tls.config()).accept(Ahead { bytes: ahead, stream });
+    let handshake = handshake(&tls, Ahead { bytes: ahead, stream });
     let index = client.worker.index;
     let handshake_timeout = client.worker.options().limits.handshake_timeout;
-    match within(handshake_timeout, accept).await {
-        None => client.stats.handshake(index, HandshakeResult::Timeout),
-        Some(Err(_)) => client.stats.handshake(index, HandshakeResult::Failure),
-        Some(Ok(stream)) => {
-            client.stats.handshake(index, HandshakeResult::Success);
-            let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            let stream = Stream::Tls(Box::new(stream));
-            let spoken = if is_http2 { Spoken::Http2 } else { Spoken::Http1 };
-            return Some(spoken(stream, BytesMut::new()));
-        }
-    }
-    None
+    let (result, done) = match within(handshake_timeout, handshake).await {
+        None => (HandshakeResult::Timeout, None),
+        Some(Err(_)) => (HandshakeResult::Failure, None),
+        Some(Ok(done)) => (HandshakeResult::Success, Some(done)),
+    };
+    client.stats.handshake(index, result);
+    let (stream, told) = done?;
+    client.tls = Some(told);
+    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let stream = Stream::Tls(Box::new(stream));
+    let spoken = if is_http2 { Spoken::Http2 } else { Spoken::Http1 };
+    Some(spoken(stream, BytesMut::new()))
 }
 
 /// Returns whether the peer begins with a PROXY header. A socket for both families shows addresses

@@ -23,6 +23,7 @@ mod deadline;
 mod forward;
 mod gate;
 mod handle;
+mod handshake;
 mod headers;
 mod http1;
 mod listener;

@@ -10,7 +10,7 @@ use http::header::CONTENT_TYPE;
 use http::{Method, Response, Version, request};
 use http_body::Body;
 
-use super::answer::{Refusal, answer};
+use super::answer::{self, Moved, Refusal};
 use super::body::AnswerBody;
 use super::client;
 use super::client_body::ClientBody;
@@ -22,7 +22,8 @@ use super::record::{Logged, Record};
 use super::tunnel::{self, Upgrade};
 use super::websocket::Opening;
 use crate::metrics::{Protocol, Reason};
-use crate::table::{NoRoute, RequestHead};
+use crate::model::HttpsRedirect;
+use crate::table::{NoRoute, RequestHead, Route, Table, canonical_host};
 use crate::upstream::{clock, http1};
 
 /// Answers a request, by an endpoint or with the reason why not.
@@ -41,17 +42,39 @@ pub(super) async fn respond(
     let opening = Opening::of(&mut parts, worker.random.borrow_mut().u128(..));
     let mut result = route(client, &parts, body, &mut record).await;
     if let Some(opening) = opening {
-        result = result.and_then(|answered| opening.check(answered).map_err(Refusal::from));
+        result = result.and_then(|answered| opening.check(answered).map_err(Stop::from));
     }
     let response = match result {
         Ok(answered) => match upgrade.filter(|_| answered.is_tunnel()) {
             Some(upgrade) => tunnel::open(answered, upgrade, record),
             None => answered.into_response(record),
         },
-        Err(refusal) => refuse(client, &parts, refusal, record),
+        Err(Stop::Refused(refusal)) => refuse(client, &parts, refusal, record),
+        Err(Stop::Moved(moved)) => {
+            record.status = moved.status;
+            answer::moved(&moved).map(|text| AnswerBody::text(text, record))
+        }
     };
     http1::keep_header_map(parts.headers);
     response
+}
+
+/// Stop is why a request goes to no endpoint.
+enum Stop {
+    Refused(Refusal),
+    Moved(Box<Moved>),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Reason> for Stop {
+    fn from(reason: Reason) -> Self {
+        Self::Refused(reason.into())
+    }
 }
 
 fn refuse(
@@ -67,7 +90,8 @@ fn refuse(
     record.reason = Some(refusal.reason);
     record.status = refusal.reason.status();
     let show = worker.options().reason_header;
-    answer(refusal, &parts.method, parts.version, show).map(|text| AnswerBody::text(text, record))
+    answer::answer(refusal, &parts.method, parts.version, show)
+        .map(|text| AnswerBody::text(text, record))
 }
 
 /// Refuses a request whose head means nothing certain: not even its method is logged.
@@ -90,7 +114,7 @@ pub(super) fn refuse_unread(client: &Client, reason: Reason) -> Response<AnswerB
         }));
     }
     let show = worker.options().reason_header;
-    let response = answer(reason.into(), &Method::GET, Version::HTTP_11, show);
+    let response = answer::answer(reason.into(), &Method::GET, Version::HTTP_11, show);
     response.map(|text| AnswerBody::text(text, record))
 }
 
@@ -100,7 +124,7 @@ async fn route(
     parts: &request::Parts,
     mut body: ClientBody,
     record: &mut Record,
-) -> Result<super::forward::Answered, Refusal> {
+) -> Result<super::forward::Answered, Stop> {
     let worker = &client.worker;
     let options = worker.options();
     let has_body = !body.is_end_stream();
@@ -112,19 +136,16 @@ async fn route(
     }
     let admitted = gate::check(parts, has_body, &options.limits)?;
     let table = worker.table.load();
-    let found = table.find(
-        &RequestHead {
-            host: Some(admitted.host).filter(|host| !host.is_empty()),
-            path: &admitted.path,
-            query: admitted.query,
-            method: &parts.method,
-            headers: &parts.headers,
-        },
-        None,
-    );
-    let route = found.map_err(NoRoute::reason)?;
+    let route = find(&table, client, parts, &admitted)?;
     let pool = table.pool(route).ok_or(Reason::NoRoute)?;
     record.route = Some(Arc::clone(&route.stats));
+    if let Some(redirect) = route.https_redirect
+        && !client.is_tls
+        && !client::is_https(&parts.headers, options.trusted_hops.into())
+    {
+        return Err(moved(redirect, &admitted));
+    }
+    let client_cert = client_certificate(client, route)?;
     let pool_stats = Arc::clone(&pool.state.stats);
     pool_stats.request_begun(worker.index);
     record.pool = Some(pool_stats);
@@ -141,7 +162,8 @@ async fn route(
     pool.count_request(now);
     let length = has_body.then(|| body.size_hint().exact());
     let mut head = http1::head_buffer();
-    encode(&mut head, parts, &admitted, &added(client, &admitted, &request_id), length);
+    let added = added(client, &admitted, &request_id, client_cert);
+    encode(&mut head, parts, &admitted, &added, length);
     let request = Forward {
         client,
         pool,
@@ -152,7 +174,66 @@ async fn route(
         deadline: route.request_timeout.map(|timeout| now.plus(timeout)),
         try_timeout: route.backend_request_timeout,
     };
-    forward(&request, head, length.map(|length| (body, length)), record).await
+    Ok(forward(&request, head, length.map(|length| (body, length)), record).await?)
+}
+
+/// Finds the route of a request, which the client's connection has to be for.
+fn find<'t>(
+    table: &'t Table,
+    client: &Client,
+    parts: &request::Parts,
+    admitted: &Admitted<'_>,
+) -> Result<&'t Route, Reason> {
+    if let Some(tls) = &client.tls
+        && !table.scopes().may_carry(&tls.shown, &canonical_host(admitted.host))
+    {
+        return Err(Reason::Misdirected);
+    }
+    let found = table.find(
+        &RequestHead {
+            host: Some(admitted.host).filter(|host| !host.is_empty()),
+            path: &admitted.path,
+            query: admitted.query,
+            method: &parts.method,
+            headers: &parts.headers,
+        },
+        None,
+    );
+    found.map_err(NoRoute::reason)
+}
+
+/// Says where the client finds the same over https.
+fn moved(redirect: HttpsRedirect, admitted: &Admitted<'_>) -> Stop {
+    let host = canonical_host(admitted.host);
+    if host.is_empty() {
+        // HTTP/1.0 need not say whom it asks.
+        return Reason::BadHost.into();
+    }
+    let mut location = format!("https://{host}");
+    if redirect.port != 443 {
+        location += &format!(":{}", redirect.port);
+    }
+    location += &admitted.path;
+    if let Some(query) = admitted.query {
+        location.push('?');
+        location += query;
+    }
+    Stop::Moved(Box::new(Moved { status: redirect.status, location }))
+}
+
+/// Returns the client's certificate, where the route asks for one and it was judged by the rule of
+/// the route.
+///
+/// # Errors
+/// Where the route cannot be used without one, and the connection was opened under another rule or
+/// in clear text.
+fn client_certificate<'a>(client: &'a Client, route: &Route) -> Result<Option<&'a str>, Reason> {
+    let Some(rule) = &route.client else { return Ok(None) };
+    match &client.tls {
+        Some(tls) if tls.is_under(rule) => Ok(tls.certificate()),
+        _ if rule.is_optional => Ok(None),
+        _ => Err(Reason::Misdirected),
+    }
 }
 
 /// Whether the body is a stream of messages, which may be idle between them.
@@ -165,7 +246,12 @@ fn is_grpc(parts: &request::Parts) -> bool {
             .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
-fn added<'a>(client: &'a Client, admitted: &Admitted<'a>, request_id: &'a str) -> Added<'a> {
+fn added<'a>(
+    client: &'a Client,
+    admitted: &Admitted<'a>,
+    request_id: &'a str,
+    client_cert: Option<&'a str>,
+) -> Added<'a> {
     Added {
         peer: &client.peer_text,
         scheme: if client.is_tls { "https" } else { "http" },
@@ -174,6 +260,7 @@ fn added<'a>(client: &'a Client, admitted: &Admitted<'a>, request_id: &'a str) -
         is_trusted: client.worker.options().trusted_hops > 0,
         request_id,
         is_upgrade: admitted.is_upgrade,
+        client_cert,
     }
 }
 

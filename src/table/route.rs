@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::metrics::{Reason, RouteStats};
-use crate::model::RouteId;
+use crate::model::{ClientRule, HttpsRedirect, RouteId};
 
 /// RequestHead is what routes can ask of a request.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +32,10 @@ pub struct Route {
     pub request_timeout: Option<Duration>,
     /// One try, to the head of its answer. Nothing is no limit.
     pub backend_request_timeout: Option<Duration>,
+    /// How clients in clear text are sent to https. Nothing serves them.
+    pub https_redirect: Option<HttpsRedirect>,
+    /// Which certificates clients show.
+    pub client: Option<Arc<ClientRule>>,
     /// What clients see of it.
     pub stats: Arc<RouteStats>,
 }

@@ -60,6 +60,8 @@ fn route(pool: &str, created: i64, hostnames: &[&str], matches: Vec<RouteMatch>)
         matches,
         request_timeout: None,
         backend_request_timeout: None,
+        https_redirect: None,
+        client: None,
         pool,
     }
 }

@@ -7,6 +7,7 @@ use super::router::Router;
 use super::{NoRoute, RequestHead, Route, RouteTrace};
 use crate::metrics::{Metrics, RouteLabels};
 use crate::model::{self, Certificate, Changed, Model, Origin, PoolName, shown};
+use crate::tls::Scopes;
 use crate::upstream::{Millis, Pool, Pools};
 
 /// Table is everything that a request needs, at one moment. It never changes.
@@ -22,6 +23,7 @@ pub struct Table {
     /// The objects whose routes lead to a pool, but for the pool's own.
     users: Arc<BTreeMap<PoolName, Arc<BTreeSet<Origin>>>>,
     certificates: Arc<[Certificate]>,
+    scopes: Arc<Scopes>,
 }
 
 impl Table {
@@ -64,6 +66,7 @@ impl Table {
         }
         if !changed.certificates.is_empty() {
             next.certificates = shown(&model.certificates).into_values().flatten().collect();
+            next.scopes = Arc::new(Scopes::of(&next.certificates));
         }
         next
     }
@@ -187,6 +190,11 @@ impl Table {
         &self.certificates
     }
 
+    /// Returns which connections may carry requests for which hosts.
+    pub fn scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
     /// Returns the number of this table: 0 for the first, empty one.
     pub fn generation(&self) -> u64 {
         self.generation
@@ -206,6 +214,8 @@ fn compile(
             pool: places.get(&route.pool).copied().unwrap_or(usize::MAX),
             request_timeout: route.request_timeout,
             backend_request_timeout: route.backend_request_timeout,
+            https_redirect: route.https_redirect,
+            client: route.client.clone(),
             stats: metrics.route(labels),
         })
     });

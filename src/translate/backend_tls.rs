@@ -57,7 +57,11 @@ pub(super) fn translate(
     let validation = &declared.validation;
     let authorities = match &validation.ca_certificate_refs {
         None => Some(Authorities::System),
-        Some(references) => authorities(context, references, used, problems),
+        Some(references) => {
+            let field = format!("{FIELD}.validation");
+            authorities(context, (&field, references), used, problems)
+                .map(Authorities::Certificates)
+        }
     };
     let field = format!("{FIELD}.clientCertificateRef");
     let client = declared
@@ -92,15 +96,15 @@ fn subject_name(name: &api::SubjectAltName) -> Option<SubjectName> {
 
 /// Returns the certificates of all authorities that can be found. Believing fewer than declared is
 /// safe; believing none is no TLS at all.
-fn authorities(
+pub(super) fn authorities(
     context: Context<'_>,
-    references: &[api::CaCertificateRef],
+    (validation, references): (&str, &[api::CaCertificateRef]),
     used: &mut Used,
     problems: &mut Problems,
-) -> Option<Authorities> {
+) -> Option<Arc<str>> {
     let mut found = String::new();
     for (index, reference) in references.iter().enumerate() {
-        let field = format!("{FIELD}.validation.caCertificateRefs[{index}]");
+        let field = format!("{validation}.caCertificateRefs[{index}]");
         let kind = match reference.kind {
             api::CaCertificateKind::ConfigMap => Kind::ConfigMap,
             api::CaCertificateKind::Secret => Kind::Secret,
@@ -115,7 +119,7 @@ fn authorities(
             }
         }
     }
-    (!found.is_empty()).then(|| Authorities::Certificates(found.into()))
+    (!found.is_empty()).then(|| found.into())
 }
 
 type Refused = (ConditionReason, String);

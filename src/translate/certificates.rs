@@ -1,6 +1,7 @@
 //! Certificates: from Secrets to checked pairs of chain and key.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::signature::{
@@ -20,14 +21,14 @@ use super::problems::Problems;
 use super::unit::Used;
 use crate::api::backend_pool::{PoolTls, SecretRef};
 use crate::api::{ConditionReason, Kind, ObjectKey};
-use crate::model::{Certificate, ClientCertificate, Hostname, PrivateKey, Route};
+use crate::model::{Certificate, ClientCertificate, Hostname, PrivateKey, Route, TlsTerms};
 
 /// Translates the certificates of a pool. Each is for hostnames of the pool's routes that it names
 /// itself and, where a route serves any host, for what no pool declares. Which of several pools a
 /// name belongs to is not decided here.
 pub(super) fn translate(
     context: Context<'_>,
-    tls: Option<&PoolTls>,
+    (tls, terms): (Option<&PoolTls>, &Arc<TlsTerms>),
     routes: &[Route],
     used: &mut Used,
     problems: &mut Problems,
@@ -58,7 +59,9 @@ pub(super) fn translate(
             created,
             names: names.into_iter().collect(),
             other_names,
+            covers: pair.names.into(),
             is_default,
+            terms: Arc::clone(terms),
             not_after: pair.not_after,
             chain_pem: pair.chain.into(),
             key: PrivateKey::new(&pair.key),
@@ -129,7 +132,9 @@ pub(super) fn of_ingress(
             created,
             names: names.into_iter().collect(),
             other_names,
+            covers: pair.names.into(),
             is_default,
+            terms: Arc::default(),
             not_after: pair.not_after,
             chain_pem: pair.chain.into(),
             key: PrivateKey::new(&pair.key),

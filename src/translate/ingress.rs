@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use k8s_openapi::api::networking::v1::{
-    HTTPIngressPath, Ingress, IngressBackend, IngressRule, IngressServiceBackend,
+    HTTPIngressPath, Ingress, IngressBackend, IngressRule, IngressServiceBackend, IngressTLS,
 };
 
 use super::backends::{Context, port_of};
@@ -32,6 +32,8 @@ pub(super) struct IngressResult {
     pub(super) ours: Option<Ours>,
     pub(super) routes: Vec<Route>,
     pub(super) certificates: Arc<[Certificate]>,
+    /// Hosts that it has TLS for.
+    pub(super) secured: Secured,
     /// Ports of Services that it names.
     pub(super) ports: BTreeSet<ServicePort>,
     /// BackendPools that it names.
@@ -46,6 +48,8 @@ pub(super) fn translate(context: Context<'_>, object: &Ingress) -> IngressResult
         IngressResult { created: created(&object.metadata), ..IngressResult::default() };
     result.ours = class::ours(context.objects, context.options, object, &mut result.used);
     let Some(spec) = object.spec.as_ref().filter(|_| result.ours.is_some()) else { return result };
+    let tls = spec.tls.as_deref().unwrap_or_default();
+    result.secured = Secured::of(tls);
     let mut reader = Reader { context, result, position: 0 };
     let default = spec.default_backend.as_ref();
     let default = default.and_then(|spec| reader.backend(spec, "spec.defaultBackend"));
@@ -55,17 +59,48 @@ pub(super) fn translate(context: Context<'_>, object: &Ingress) -> IngressResult
     }
     if let Some(pool) = default {
         // Of the hosts with rules it comes before the default backend of another Ingress.
-        if !hosts.is_empty() {
-            let hosts = hosts.into_iter().collect();
+        let secured = reader.result.secured.clone();
+        let (with, without): (Vec<_>, Vec<_>) =
+            hosts.into_iter().partition(|host| secured.holds(std::slice::from_ref(host)));
+        for hosts in [with, without].into_iter().filter(|hosts| !hosts.is_empty()) {
             reader.route(DEFAULT.to_owned(), hosts, everything(), pool.clone(), true);
         }
         reader.route(DEFAULT.to_owned(), Vec::new(), everything(), pool, true);
     }
     let mut result = reader.result;
-    let tls = spec.tls.as_deref().unwrap_or_default();
     let IngressResult { routes, used, problems, .. } = &mut result;
     result.certificates = certificates::of_ingress(context, tls, routes, used, problems).into();
     result
+}
+
+/// Secured are the hosts that an Ingress says to have TLS for, with or without a Secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Secured {
+    hosts: BTreeSet<Hostname>,
+    /// An entry without hosts is for those of all rules. Source: Ingress v1 IngressTLS.hosts.
+    is_every: bool,
+}
+
+impl Secured {
+    fn of(tls: &[IngressTLS]) -> Self {
+        let listed = tls.iter().flat_map(|entry| entry.hosts.iter().flatten());
+        Self {
+            hosts: listed.filter_map(|host| Hostname::parse(host).ok()).collect(),
+            is_every: tls.iter().any(|entry| entry.hosts.as_ref().is_none_or(Vec::is_empty)),
+        }
+    }
+
+    /// Returns whether all these hosts are among them. No hosts are any host.
+    pub(super) fn holds(&self, hosts: &[Hostname]) -> bool {
+        let is_listed = |host: &Hostname| {
+            let above = || {
+                let suffix = host.as_str().find('.').and_then(|dot| host.as_str().get(dot..))?;
+                Hostname::parse(&format!("*{suffix}")).ok()
+            };
+            self.hosts.contains(host) || above().is_some_and(|above| self.hosts.contains(&above))
+        };
+        self.is_every || (!hosts.is_empty() && hosts.iter().all(is_listed))
+    }
 }
 
 fn everything() -> PathPattern {
@@ -141,6 +176,8 @@ impl Reader<'_> {
             // Those of the pool come when all pools are known.
             request_timeout: Times::default().request,
             backend_request_timeout: Times::default().backend_request,
+            https_redirect: None,
+            client: None,
             pool,
         });
         self.position += 1;

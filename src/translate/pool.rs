@@ -8,9 +8,9 @@ use super::backends::{self, Context, port_of};
 use super::problems::Problems;
 use super::routes::Times;
 use super::unit::{Port, Used};
-use super::{backend_tls, certificates, routes, spec};
+use super::{backend_tls, certificates, routes, spec, terms};
 use crate::api::{BackendPool, ConditionReason, Kind, ObjectKey};
-use crate::model::{self, Certificate, PoolName, Route};
+use crate::model::{self, Certificate, HttpsRedirect, PoolName, Route};
 
 /// PoolResult is what one pool means by itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,8 @@ pub(super) struct PoolResult {
     pub(super) is_settings: bool,
     /// Limits of requests on routes of Ingresses that lead to it.
     pub(super) times: Times,
+    /// How clear text is sent to https on routes of Ingresses that lead to it.
+    pub(super) redirect: Option<HttpsRedirect>,
     pub(super) routes: Vec<Route>,
     pub(super) certificates: Arc<[Certificate]>,
     pub(super) problems: Problems,
@@ -35,6 +37,7 @@ pub(super) fn translate(context: Context<'_>, object: &BackendPool) -> PoolResul
     let (mut problems, mut used) = (Problems::default(), Used::default());
     let settings = spec::translate(&object.spec, &name, &mut problems);
     let times = Times::of(object.spec.timeouts.as_ref(), &mut problems);
+    let redirect = terms::redirect(&object.spec);
     let usable = problems.spec.is_empty();
     let backend_tls = backend_tls::translate(context, &object.spec, &mut used, &mut problems);
     let Some(backends) = &object.spec.backends else {
@@ -44,6 +47,7 @@ pub(super) fn translate(context: Context<'_>, object: &BackendPool) -> PoolResul
             pool: None,
             is_settings: true,
             times,
+            redirect,
             routes: Vec::new(),
             certificates: Arc::new([]),
             problems,
@@ -52,14 +56,17 @@ pub(super) fn translate(context: Context<'_>, object: &BackendPool) -> PoolResul
     };
     let backends = backends::translate(context, backends, &mut used, &mut problems);
     let declared = object.spec.routes.as_deref().unwrap_or_default();
-    let routes = routes::translate(declared, &name, created, times, &mut problems);
-    let certificates = certificates::translate(
-        context,
-        object.spec.tls.as_ref(),
-        &routes,
-        &mut used,
-        &mut problems,
-    );
+    let mut routes = routes::translate(declared, &name, created, times, &mut problems);
+    let tls = object.spec.tls.as_ref();
+    let terms = tls.map(|tls| terms::translate(context, tls, &mut used, &mut problems));
+    let terms = Arc::new(terms.unwrap_or_default());
+    for route in &mut routes {
+        route.https_redirect = redirect;
+        // Whoever shows a certificate for the name: the route keeps its rule.
+        route.client.clone_from(&terms.client);
+    }
+    let certificates =
+        certificates::translate(context, (tls, &terms), &routes, &mut used, &mut problems);
     let pool = settings.filter(|_| usable);
     let pool = pool.map(|pool| Arc::new(model::Pool { backends, backend_tls, ..pool }));
     PoolResult {
@@ -69,6 +76,7 @@ pub(super) fn translate(context: Context<'_>, object: &BackendPool) -> PoolResul
         pool,
         is_settings: false,
         times,
+        redirect,
         problems,
         used,
     }

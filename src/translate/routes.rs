@@ -116,6 +116,8 @@ fn route(
         matches,
         request_timeout: request.map_or(times.request, limit),
         backend_request_timeout: backend.map_or(times.backend_request, limit),
+        https_redirect: None,
+        client: None,
     })
 }
 

@@ -8,9 +8,9 @@ use super::policy::Policies;
 use super::problems::{Problems, Unresolved};
 use super::routes::Times;
 use super::unit::{ServicePort, Used};
-use super::{backend_tls, spec};
+use super::{backend_tls, spec, terms};
 use crate::api::{BackendPool, Kind, ObjectKey};
-use crate::model::{Access, Backend, BackendTls, Pool};
+use crate::model::{Access, Backend, BackendTls, HttpsRedirect, Pool};
 
 /// ServiceResult is what a port of a Service means.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +20,8 @@ pub(super) struct ServiceResult {
     pub(super) settings: Option<ObjectKey>,
     /// Limits of requests on routes that lead to it.
     pub(super) times: Times,
+    /// How clear text is sent to https on routes that lead to it.
+    pub(super) redirect: Option<HttpsRedirect>,
     pub(super) problems: Problems,
     pub(super) used: Used,
 }
@@ -58,7 +60,8 @@ pub(super) fn translate(
         if let Some(pool) = pool.filter(|_| invalid.spec.is_empty()) {
             let from = Context { from: key, ..context };
             let backend_tls = tls_of(from, object, &mut used, &mut problems);
-            found = Some((Pool { backend_tls, ..pool }, Some(key.clone()), times));
+            let redirect = terms::redirect(&object.spec);
+            found = Some((Pool { backend_tls, ..pool }, Some(key.clone()), times, redirect));
             break;
         }
         // Settings that are wrong do not count, but who was to be kept out stays out, and what was to
@@ -72,12 +75,12 @@ pub(super) fn translate(
     }
     let backend =
         Backend { origin: name.as_str().into(), is_service: true, weight: 1, tier: 0, endpoints };
-    let (pool, settings, times) =
-        found.unwrap_or_else(|| (Pool::new(name), None, Times::default()));
+    let (pool, settings, times, redirect) =
+        found.unwrap_or_else(|| (Pool::new(name), None, Times::default(), None));
     let lists = kept_out.or_else(|| pool.access.clone());
     let backend_tls = if is_tls { Some(BackendTls::Unresolved) } else { pool.backend_tls.clone() };
     let pool = Pool { backends: vec![backend], access: lists, backend_tls, ..pool };
-    ServiceResult { pool: Arc::new(pool), settings, times, problems, used }
+    ServiceResult { pool: Arc::new(pool), settings, times, redirect, problems, used }
 }
 
 /// Translates how the endpoints are spoken to, as the settings of a pool say; what is wrong with

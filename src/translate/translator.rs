@@ -12,7 +12,7 @@ use super::problems::Unresolved;
 use super::service::{self, ServiceResult};
 use super::slices::Slices;
 use super::unit::{Port, ServicePort, Unit, Users};
-use super::{Options, conditions};
+use super::{Options, conditions, foreign};
 use crate::api::{Change, IngressUpdate, Kind, ObjectKey, Objects, StatusUpdate};
 use crate::model::{Changed, Model, Origin, OriginKind, Pool, PoolName, Route};
 
@@ -29,6 +29,8 @@ pub struct Translator {
     policies: Policies,
     claims: Claims,
     lost: BTreeMap<Origin, Vec<String>>,
+    /// Terms of TLS that somebody else says.
+    foreign: BTreeMap<Origin, Vec<String>>,
     users: Users,
     model: Model,
 }
@@ -164,10 +166,9 @@ impl Translator {
         if let Some(result) = self.pools.get(key) {
             let name = PoolName::new(&key.namespace, &key.name);
             let conflicts = self.policies.lost(key);
-            let lost =
-                if result.is_settings { &conflicts } else { self.lost(&Origin::pool(&name)) };
+            let lost = if result.is_settings { conflicts } else { self.lost(&Origin::pool(&name)) };
             let applied = if result.is_settings { self.pools_of(key).len() } else { 0 };
-            return Some(conditions::update(key, result, lost, applied));
+            return Some(conditions::update(key, result, &lost, applied));
         }
         let invalid = objects.invalid.get(&(Kind::BackendPool, key.clone()))?;
         Some(conditions::unreadable(key, invalid.generation, &invalid.message))
@@ -185,7 +186,7 @@ impl Translator {
         let services = result.ports.iter().filter_map(|port| self.services.get(port));
         let services = services.map(|service| &service.problems);
         let lost = self.lost(&Origin::ingress(&key.namespace, &key.name));
-        let problems = conditions::of_ingress(&result.problems, services, lost);
+        let problems = conditions::of_ingress(&result.problems, services, &lost);
         Some(IngressUpdate { ingress: key.clone(), is_ours: result.ours.is_some(), problems })
     }
 
@@ -206,8 +207,9 @@ impl Translator {
         ports.filter(has_its).map(ServicePort::pool_name).collect()
     }
 
-    fn lost(&self, origin: &Origin) -> &[String] {
-        self.lost.get(origin).map(Vec::as_slice).unwrap_or_default()
+    fn lost(&self, origin: &Origin) -> Vec<String> {
+        let all = [&self.lost, &self.foreign];
+        all.iter().filter_map(|lost| lost.get(origin)).flatten().cloned().collect()
     }
 
     fn translate(&mut self, objects: &Objects, mut work: Work) -> Step {
@@ -220,6 +222,9 @@ impl Translator {
         }
         for key in std::mem::take(&mut work.settle) {
             self.settle(&key, &mut work.step);
+        }
+        if !work.step.changed.certificates.is_empty() {
+            self.judge_terms(&mut work.step);
         }
         for origin in std::mem::take(&mut work.judge) {
             self.judge(&origin, &mut work.step);
@@ -258,7 +263,7 @@ impl Translator {
             certificates,
             &mut work.step.changed.certificates,
         );
-        let times = |result: &Option<PoolResult>| result.as_ref().map(|result| result.times);
+        let times = |result: &Option<PoolResult>| result.as_ref().map(|it| (it.times, it.redirect));
         if times(&old) != times(&new) {
             let users = self.users.of(Kind::BackendPool, key).filter_map(|unit| match unit {
                 Unit::Ingress(key) => Some(Origin::ingress(&key.namespace, &key.name)),
@@ -295,6 +300,9 @@ impl Translator {
             self.wanted.entry(port.clone()).or_default().insert(key.clone());
             work.dirty.insert(Unit::Service(port.clone()));
         }
+        if before.secured != after.secured {
+            work.judge.insert(origin.clone());
+        }
         if (&before.ours, before.created) != (&after.ours, after.created) {
             // What the class says of settings, and whose class counts for a port.
             work.dirty.extend(after.ports.iter().cloned().map(Unit::Service));
@@ -327,7 +335,8 @@ impl Translator {
             let users = self.wanted.get(port).into_iter().flatten();
             work.step.judged_ingresses.extend(users.cloned());
         }
-        let times = |result: &Option<ServiceResult>| result.as_ref().map(|result| result.times);
+        let times =
+            |result: &Option<ServiceResult>| result.as_ref().map(|it| (it.times, it.redirect));
         if times(&old) != times(&new) {
             let users = self.wanted.get(port).into_iter().flatten();
             work.judge.extend(users.map(|key| Origin::ingress(&key.namespace, &key.name)));
@@ -378,19 +387,24 @@ impl Translator {
         self.put_pool(&name, pool.as_ref(), step);
     }
 
-    /// Returns a route of an Ingress with the limits that its pool says.
+    /// Returns a route of an Ingress with the limits that its pool says. Clear text is sent to https
+    /// where the pool says so and the Ingress has TLS for the host.
     fn timed(&self, route: &Route) -> Route {
-        let times = match ServicePort::of(&route.pool) {
-            Some(port) => self.services.get(&port).map(|result| result.times),
+        let said = match ServicePort::of(&route.pool) {
+            Some(port) => self.services.get(&port).map(|result| (result.times, result.redirect)),
             None => {
                 let key = ObjectKey::new(route.pool.namespace(), route.pool.name());
-                self.pools.get(&key).map(|result| result.times)
+                self.pools.get(&key).map(|result| (result.times, result.redirect))
             }
         };
-        let times = times.unwrap_or_default();
+        let (times, redirect) = said.unwrap_or_default();
+        let object = &route.id.object;
+        let ingress = self.ingresses.get(&ObjectKey::new(object.namespace(), object.name()));
+        let is_secured = || ingress.is_some_and(|ingress| ingress.secured.holds(&route.hostnames));
         Route {
             request_timeout: times.request,
             backend_request_timeout: times.backend_request,
+            https_redirect: redirect.filter(|_| is_secured()),
             ..route.clone()
         }
     }
@@ -404,6 +418,13 @@ impl Translator {
             Some(pool) => self.model.pools.insert(name.clone(), Arc::clone(pool)),
             None => self.model.pools.remove(name),
         };
+    }
+
+    fn judge_terms(&mut self, step: &mut Step) {
+        let before = std::mem::replace(&mut self.foreign, foreign::terms(&self.model.certificates));
+        let origins = before.keys().chain(self.foreign.keys());
+        let changed = origins.filter(|origin| before.get(*origin) != self.foreign.get(*origin));
+        step.judged.extend(changed.map(|it| ObjectKey::new(it.namespace(), it.name())));
     }
 
     fn judge(&mut self, origin: &Origin, step: &mut Step) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 use weir::api::{IngressUpdate, ObjectKey, StatusUpdate};
-use weir::model::{Endpoint, Model, Origin, OriginKind, Readiness, shown};
+use weir::model::{Certificate, Endpoint, Model, Origin, OriginKind, Readiness, TlsTerms, shown};
 
 /// Shows a model. Fields that say what a pool with nothing but a backend says are left out, unless
 /// everything is asked for.
@@ -53,19 +53,24 @@ pub fn model(model: &Model, everything: bool) -> String {
     }
     let mut certificates = Map::new();
     for (name, list) in shown(&model.certificates) {
-        let list = list.iter().map(|certificate| {
-            assert!(certificate.chain_pem.contains("BEGIN CERTIFICATE"));
-            assert!(certificate.key.expose_pem().contains("PRIVATE KEY"));
-            json!({
-                "origin": certificate.origin,
-                "names": certificate.names,
-                "is_default": certificate.is_default,
-                "not_after": certificate.not_after,
-            })
-        });
-        certificates.insert(shown_origin(&name), list.collect());
+        certificates.insert(shown_origin(&name), list.iter().map(certificate).collect());
     }
     yaml(&json!({ "pools": pools, "routes": routes, "certificates": certificates }))
+}
+
+fn certificate(certificate: &Certificate) -> Value {
+    assert!(certificate.chain_pem.contains("BEGIN CERTIFICATE"));
+    assert!(certificate.key.expose_pem().contains("PRIVATE KEY"));
+    let mut shown = json!({
+        "origin": certificate.origin,
+        "names": certificate.names,
+        "is_default": certificate.is_default,
+        "not_after": certificate.not_after,
+    });
+    if *certificate.terms != TlsTerms::default() {
+        shown["terms"] = json!(certificate.terms);
+    }
+    shown
 }
 
 /// A BackendPool by its name alone, as there are so many.

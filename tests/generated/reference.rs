@@ -5,9 +5,9 @@ use std::fmt::Write;
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Map, Value};
 use weir::api::backend_pool::{
-    Algorithm, CaCertificateKind, LocalityPreference, PathMatchType, ProxyProtocolVersion,
-    RateLimitKey, RetryTrigger, SessionPersistenceType, SubjectAltNameType, TlsVersion,
-    ValueMatchType, WellKnownCaCertificates,
+    Algorithm, CaCertificateKind, CipherSuite, ClientValidationMode, LocalityPreference,
+    PathMatchType, ProxyProtocolVersion, RateLimitKey, RetryTrigger, SessionPersistenceType,
+    SubjectAltNameType, TlsVersion, ValueMatchType, WellKnownCaCertificates,
 };
 
 /// Returns the page.
@@ -129,7 +129,9 @@ fn meanings(field: &Value) -> String {
     let Some(values) = one.get("enum").and_then(Value::as_array) else { return String::new() };
     let known = [
         variants::<Algorithm>(),
+        variants::<CipherSuite>(),
         variants::<CaCertificateKind>(),
+        variants::<ClientValidationMode>(),
         variants::<LocalityPreference>(),
         variants::<PathMatchType>(),
         variants::<ProxyProtocolVersion>(),

@@ -14,16 +14,21 @@ mod announced;
 mod backend_tls;
 mod bodies;
 mod bounds;
+mod client_certificates;
 mod draining;
 mod failure;
 mod guards;
+mod hosts;
+mod misdirected;
 mod proxy_header;
+mod redirect;
 mod rig;
 mod routing;
 mod sessions;
 mod slow;
 mod strangers;
 mod streams;
+mod terms;
 mod websocket_h2;
 
 #[path = "../support"]

@@ -53,6 +53,8 @@ pub fn route() -> Route {
         }],
         request_timeout: None,
         backend_request_timeout: None,
+        https_redirect: None,
+        client: None,
         pool: PoolName::new("default", "test"),
     }
 }
@@ -82,7 +84,11 @@ impl Rig {
         let name = pool.name.clone();
         model.pools.insert(name.clone(), Arc::new(pool));
         model.routes.insert(Origin::pool(&name), vec![route].into());
-        self.table.publish(Table::build(&model, &self.pools, &self.metrics, clock::now()));
+        self.publish_model(&model);
+    }
+
+    pub fn publish_model(&self, model: &Model) {
+        self.table.publish(Table::build(model, &self.pools, &self.metrics, clock::now()));
     }
 
     pub async fn client(&self) -> Client<tokio::net::TcpStream> {

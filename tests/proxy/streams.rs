@@ -125,6 +125,8 @@ fn certificate(name: &str) -> Certificate {
         created: 0,
         names: vec![Hostname::parse(name).unwrap()],
         other_names: Vec::new(),
+        covers: Arc::default(),
+        terms: Arc::default(),
         is_default: false,
         not_after: i64::MAX,
         chain_pem: pair.cert.pem().into(),

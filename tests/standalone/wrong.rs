@@ -76,6 +76,13 @@ fn wrong_use_is_told_in_one_line() {
     assert_eq!(code, Some(1), "{error}");
     assert!(error.contains(&address) && error.contains("--http"), "{error}");
     assert_eq!(error.matches("in use").count(), 1, "a cause is told once: {error}");
+    let keys = directory.path().join("keys");
+    std::fs::write(&keys, "c2hvcnQ=\n").unwrap();
+    let file = keys.to_str().unwrap();
+    let args = ["run", "--tls-ticket-key-file", file, "--manifests"];
+    let (code, _, error) = weir_fails(&args, Some(directory.path()));
+    assert_eq!(code, Some(1), "{error}");
+    assert!(error.contains(file) && error.contains("line 1") && !error.contains("c2hv"), "{error}");
     for (flag, value, right) in [
         ("--http", "x", "0.0.0.0:8080"),
         ("--proxy-protocol", "10.0.0.0/33", "10.0.0.0/8"),

@@ -11,6 +11,7 @@
 )]
 
 mod certificates;
+mod clients;
 mod h2spec;
 mod resumption;
 #[path = "../standalone/rig.rs"]

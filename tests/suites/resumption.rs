@@ -74,6 +74,46 @@ fn sessions_are_resumed_across_workers_and_without_early_data() {
     }
 }
 
+const OLD_KEY: &str = "bW9zdCBzZWNyZXQgb2YgYWxsIHRoZSBzZWNyZXRzLCAwMTIzNDU2Nzg5";
+const NEW_KEY: &str = "dGhlIG5ld2VzdCBvZiBhbGwgdGhlIHNlY3JldHMsIGFiY2RlZmdoaWprbG0=";
+
+#[test]
+fn replicas_with_one_key_file_resume_the_sessions_of_each_other() {
+    let backend = Backend::start("one", [127, 0, 0, 1], 0, Duration::ZERO);
+    let (manifests, certificates) = certificates::manifests(backend.address);
+    let mut roots = RootCertStore::empty();
+    for der in certificates {
+        roots.add(der).expect("root");
+    }
+    let file = |keys: &str| {
+        let file = tempfile::NamedTempFile::new().expect("file");
+        std::fs::write(file.path(), keys).expect("keys");
+        file
+    };
+    let start = |file: &tempfile::NamedTempFile| {
+        let path = file.path().to_str().expect("path");
+        Weir::start_with(&manifests, &["--tls-ticket-key-file", path])
+    };
+    let (old, same, new) = (file(OLD_KEY), file(OLD_KEY), file(NEW_KEY));
+    let (one, two, mut three) = (start(&old), start(&same), start(&new));
+    let begun = |version| {
+        let config = config(roots.clone(), version, Resumption::in_memory_sessions(256));
+        assert_eq!(ask(&one, &config).expect("begins"), HandshakeKind::Full);
+        config
+    };
+    for version in [&TLS12, &TLS13] {
+        assert_eq!(ask(&two, &begun(version)).expect("two"), HandshakeKind::Resumed);
+        assert_eq!(ask(&three, &begun(version)).expect("three"), HandshakeKind::Full);
+    }
+    std::fs::write(new.path(), "no key").expect("keys");
+    three.wait_log("not base64");
+    std::fs::write(new.path(), format!("{NEW_KEY}\n{OLD_KEY}\n")).expect("keys");
+    three.wait_log("uses the keys");
+    for version in [&TLS12, &TLS13] {
+        assert_eq!(ask(&three, &begun(version)).expect("three"), HandshakeKind::Resumed);
+    }
+}
+
 /// Source: RFC 8446 §4.4.2.2.
 #[test]
 fn a_client_that_no_certificate_suits_learns_it_by_the_right_alert() {

@@ -91,10 +91,13 @@ spec:
       resources:
         {{- toYaml .Values.resources | nindent 8 }}
       {{- $geoip := include "weir.geoipVolume" . }}
-      {{- if or .Values.sessionKey.existingSecret $geoip .Values.extraVolumeMounts }}
+      {{- if or .Values.sessionKey.existingSecret .Values.ticketKeys.existingSecret $geoip .Values.extraVolumeMounts }}
       volumeMounts:
         {{- if .Values.sessionKey.existingSecret }}
         - { name: session-key, mountPath: /etc/weir/session, readOnly: true }
+        {{- end }}
+        {{- if .Values.ticketKeys.existingSecret }}
+        - { name: ticket-keys, mountPath: /etc/weir/tickets, readOnly: true }
         {{- end }}
         {{- if $geoip }}
         - { name: geoip, mountPath: /etc/weir/geoip, readOnly: true }
@@ -106,13 +109,19 @@ spec:
     {{- with .Values.extraContainers }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
-  {{- if or .Values.sessionKey.existingSecret $geoip .Values.extraVolumes }}
+  {{- if or .Values.sessionKey.existingSecret .Values.ticketKeys.existingSecret $geoip .Values.extraVolumes }}
   volumes:
     {{- if .Values.sessionKey.existingSecret }}
     - name: session-key
       secret:
         secretName: {{ .Values.sessionKey.existingSecret }}
         items: [{ key: {{ .Values.sessionKey.key | quote }}, path: key }]
+    {{- end }}
+    {{- if .Values.ticketKeys.existingSecret }}
+    - name: ticket-keys
+      secret:
+        secretName: {{ .Values.ticketKeys.existingSecret }}
+        items: [{ key: {{ .Values.ticketKeys.key | quote }}, path: keys }]
     {{- end }}
     {{- with $geoip }}
     {{- . | nindent 4 }}
@@ -162,6 +171,9 @@ spec:
 - --drain-timeout={{ .Values.drain.timeout }}
 {{- if .Values.sessionKey.existingSecret }}
 - --session-key-file=/etc/weir/session/key
+{{- end }}
+{{- if .Values.ticketKeys.existingSecret }}
+- --tls-ticket-key-file=/etc/weir/tickets/keys
 {{- end }}
 {{- if include "weir.geoipVolume" . }}
 - --geoip-database=/etc/weir/geoip/{{ ternary .Values.geoip.file "database" (ne .Values.geoip.existingClaim "") }}

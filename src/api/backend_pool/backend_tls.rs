@@ -3,7 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::SecretRef;
+use super::{SecretRef, TlsVersion};
 
 /// BackendTls says that the endpoints are spoken to over TLS.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -19,7 +19,7 @@ pub struct BackendTls {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_certificate_ref: Option<SecretRef>,
 
-    /// Lowest version of TLS, in quotes. Default is "1.2".
+    /// Lowest version of TLS. Default is TLSv1.2.
     #[serde(default)]
     pub min_version: TlsVersion,
 }
@@ -141,20 +141,6 @@ pub enum SubjectAltNameType {
     /// A URI.
     #[serde(rename = "URI")]
     Uri,
-}
-
-/// TlsVersion is a version of TLS.
-#[derive(
-    Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, schemars::JsonSchema,
-)]
-pub enum TlsVersion {
-    /// TLS 1.2.
-    #[default]
-    #[serde(rename = "1.2")]
-    Tls12,
-    /// TLS 1.3.
-    #[serde(rename = "1.3")]
-    Tls13,
 }
 
 /// ProxyProtocol says that endpoints are told who their client is before anything else.

@@ -13,6 +13,7 @@ mod refs;
 mod routes;
 mod spec;
 mod status;
+mod tls;
 
 pub use access::*;
 pub use backend_tls::*;
@@ -23,6 +24,7 @@ pub use refs::*;
 pub use routes::*;
 pub use spec::*;
 pub use status::*;
+pub use tls::*;
 
 /// API group of Weir's own resources.
 pub const GROUP: &str = "weir.dev";

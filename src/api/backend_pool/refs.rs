@@ -104,17 +104,6 @@ pub struct TargetRef {
     pub section_name: Option<String>,
 }
 
-/// PoolTls says what clients see for the hostnames of the pool's routes.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct PoolTls {
-    /// Secrets of type kubernetes.io/tls. The certificate's names decide which one a client sees;
-    /// several per hostname (for instance ECDSA and RSA) are allowed. 1 to 16.
-    /// Source: Gateway API ListenerTLSConfig.certificateRefs.
-    #[schemars(length(min = 1, max = 16))]
-    pub certificate_refs: Vec<SecretRef>,
-}
-
 /// SecretRef names a Secret of type kubernetes.io/tls.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]

@@ -4,8 +4,8 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Access, Backend, BackendPoolStatus, BackendTls, HealthCheck, Limits, LoadBalancing,
-    OutlierDetection, PoolTimeouts, PoolTls, ProxyProtocol, RateLimit, Retry, Route,
+    Access, Backend, BackendPoolStatus, BackendTls, HealthCheck, HttpsRedirect, Limits,
+    LoadBalancing, OutlierDetection, PoolTimeouts, PoolTls, ProxyProtocol, RateLimit, Retry, Route,
     SessionPersistence, TargetRef,
 };
 
@@ -39,12 +39,14 @@ use super::{
     .message("at least one backend needs a weight above 0"))]
 #[x_kube(validation = Rule::new("!has(self.backends) || !has(self.targetRefs)")
     .message("backends and targetRefs exclude each other: with targetRefs the endpoints are those of the Services"))]
-#[x_kube(validation = Rule::new("has(self.backends) || has(self.targetRefs) || has(self.sessionPersistence) || has(self.healthCheck) || has(self.outlierDetection) || has(self.panicThreshold) || has(self.retry) || has(self.timeouts) || has(self.limits) || has(self.rateLimit) || has(self.backendTLS) || has(self.proxyProtocol) || has(self.access) || has(self.routes) || has(self.tls) || (has(self.loadBalancing) && (has(self.loadBalancing.slowStart) || has(self.loadBalancing.locality) || (has(self.loadBalancing.algorithm) && self.loadBalancing.algorithm != 'RoundRobin')))")
+#[x_kube(validation = Rule::new("has(self.backends) || has(self.targetRefs) || has(self.sessionPersistence) || has(self.healthCheck) || has(self.outlierDetection) || has(self.panicThreshold) || has(self.retry) || has(self.timeouts) || has(self.limits) || has(self.rateLimit) || has(self.backendTLS) || has(self.proxyProtocol) || has(self.access) || has(self.httpsRedirect) || has(self.routes) || has(self.tls) || (has(self.loadBalancing) && (has(self.loadBalancing.slowStart) || has(self.loadBalancing.locality) || (has(self.loadBalancing.algorithm) && self.loadBalancing.algorithm != 'RoundRobin')))")
     .message("one of backends and targetRefs must be set; settings alone are for an IngressClass that names them"))]
 #[x_kube(validation = Rule::new("has(self.backends) || !has(self.routes)")
     .message("routes need backends: where requests for a Service go is said by Ingresses"))]
 #[x_kube(validation = Rule::new("has(self.backends) || !has(self.tls)")
     .message("tls needs backends: the certificates of a Service's hosts are said by Ingresses"))]
+#[x_kube(validation = Rule::new("!has(self.httpsRedirect) || !has(self.routes) || has(self.tls)")
+    .message("httpsRedirect needs tls where the pool has routes: clients would be sent to hosts without a certificate"))]
 pub struct BackendPoolSpec {
     /// Routes that lead to this pool. Without routes the pool takes traffic only from objects that
     /// name it. At most 16.
@@ -128,4 +130,12 @@ pub struct BackendPoolSpec {
     /// are Weir's own. All endpoints must expect it. Default is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy_protocol: Option<ProxyProtocol>,
+
+    /// Answers clients in clear text with where they find the same over https. It holds for the pool's
+    /// routes, which then need `tls`, and for hosts of Ingresses that lead here, as far as the
+    /// `tls` of the Ingress names them. Another pool's route that is more specific is served as
+    /// ever. With `--trusted-hops` clients whose `X-Forwarded-Proto` is https are not sent away.
+    /// Default is to serve clear text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub https_redirect: Option<HttpsRedirect>,
 }

@@ -25,6 +25,8 @@ pub(in crate::proxy) struct Added<'a> {
     pub(in crate::proxy) request_id: &'a str,
     /// Whether the request asks to switch to WebSocket.
     pub(in crate::proxy) is_upgrade: bool,
+    /// The client's certificate, where it was judged.
+    pub(in crate::proxy) client_cert: Option<&'a str>,
 }
 
 /// Fields that are about one connection, or that Weir writes itself.
@@ -82,13 +84,14 @@ fn is_own(name: &str) -> bool {
         7 => &["upgrade"],
         9 => &["forwarded", "x-real-ip"],
         10 => &["connection", "keep-alive"],
+        11 => &["client-cert"],
         12 => &["x-request-id"],
         // The dashed twin frames a message and is written by the codec alone.
         14 if name.contains('_') => &["content-length"],
         14 => &["http2-settings"],
         15 => &["x-forwarded-for"],
         16 => &["x-forwarded-host", "x-forwarded-port", "proxy-connection"],
-        17 => &["x-forwarded-proto", "transfer-encoding"],
+        17 => &["x-forwarded-proto", "transfer-encoding", "client-cert-chain"],
         18 => &["x-forwarded-prefix"],
         _ => return false,
     };
@@ -117,6 +120,10 @@ pub(in crate::proxy) fn add(out: &mut BytesMut, headers: &HeaderMap, added: &Add
         }
     }
     forwarded(out, headers, added);
+    if let Some(certificate) = added.client_cert {
+        // Source: RFC 9440 §2.2.
+        line(out, "client-cert", certificate.as_bytes());
+    }
     connection(out, headers, added);
     if headers.get_all(COOKIE).iter().nth(1).is_some() {
         let crumbs: Vec<&[u8]> =

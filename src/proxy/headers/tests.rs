@@ -22,6 +22,7 @@ const ADDED: Added<'static> = Added {
     is_trusted: false,
     request_id: "abc",
     is_upgrade: false,
+    client_cert: None,
 };
 
 fn forwarded(headers: &HeaderMap, added: &Added<'_>) -> Vec<String> {

@@ -63,6 +63,7 @@ pub fn request(first: &[u8], rest: &[u8]) -> Result<Option<Taken>, Reason> {
         is_trusted: false,
         request_id: "0",
         is_upgrade: admitted.is_upgrade,
+        client_cert: None,
     };
     let length = match framing {
         Framing::Length(length) => Some(Some(length)),

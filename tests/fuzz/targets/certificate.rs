@@ -46,6 +46,8 @@ pub fn run(data: &[u8]) {
         created: 0,
         names: Vec::new(),
         other_names: Vec::new(),
+        covers: Arc::default(),
+        terms: Arc::default(),
         is_default: true,
         not_after: 0,
         chain_pem: chain.into(),

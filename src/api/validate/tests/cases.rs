@@ -225,6 +225,60 @@ pub const CASES: &[(&str, &str, &str, &str)] = &[
         "routes: [{timeouts: {request: 0s, backendRequest: 1m}}]",
     ),
     (
+        "routes: [{}], tls: {certificateRefs: [{name: a}], minVersion: TLSv1.3, maxVersion: TLSv1.2}",
+        "spec.tls",
+        "tls.maxVersion must not be below tls.minVersion",
+        "routes: [{}], tls: {certificateRefs: [{name: a}], minVersion: TLSv1.3, maxVersion: TLSv1.3}",
+    ),
+    (
+        "routes: [{}], tls: {certificateRefs: [{name: a}], cipherSuites: [TLS_AES_128_GCM_SHA256]}",
+        "spec.tls",
+        "tls.cipherSuites has none for TLS 1.2: add one whose name begins with TLS_ECDHE_, or set \
+         minVersion to TLSv1.3",
+        "routes: [{}], tls: {certificateRefs: [{name: a}], cipherSuites: [TLS_AES_128_GCM_SHA256], \
+         minVersion: TLSv1.3}",
+    ),
+    (
+        "routes: [{}], tls: {certificateRefs: [{name: a}], \
+         cipherSuites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]}",
+        "spec.tls",
+        "tls.cipherSuites has none for TLS 1.3: add for instance TLS_AES_128_GCM_SHA256, or set \
+         maxVersion to TLSv1.2",
+        "routes: [{}], tls: {certificateRefs: [{name: a}], maxVersion: TLSv1.2, \
+         cipherSuites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]}",
+    ),
+    (
+        "routes: [{}], tls: {certificateRefs: [{name: a}], minVersion: TLSv1.3, \
+         cipherSuites: [TLS_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]}",
+        "spec.tls",
+        "tls.cipherSuites whose names begin with TLS_ECDHE_ are of TLS 1.2, which minVersion leaves \
+         out: leave them out too",
+        "routes: [{}], tls: {certificateRefs: [{name: a}], minVersion: TLSv1.2, \
+         cipherSuites: [TLS_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]}",
+    ),
+    (
+        "routes: [{}], tls: {certificateRefs: [{name: a}], maxVersion: TLSv1.2, \
+         cipherSuites: [TLS_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]}",
+        "spec.tls",
+        "tls.cipherSuites whose names do not begin with TLS_ECDHE_ are of TLS 1.3, which maxVersion \
+         leaves out: leave them out too",
+        "routes: [{}], tls: {certificateRefs: [{name: a}], maxVersion: TLSv1.3, \
+         cipherSuites: [TLS_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]}",
+    ),
+    (
+        "httpsRedirect: {statusCode: 302}",
+        "spec.httpsRedirect",
+        "httpsRedirect.statusCode must be 301 or 308",
+        "httpsRedirect: {statusCode: 301}",
+    ),
+    (
+        "routes: [{}], httpsRedirect: {}",
+        "spec",
+        "httpsRedirect needs tls where the pool has routes: clients would be sent to hosts without a \
+         certificate",
+        "routes: [{}], httpsRedirect: {}, tls: {certificateRefs: [{name: a}]}",
+    ),
+    (
         "backendTLS: {validation: {hostname: a.b}}",
         "spec.backendTLS.validation",
         "exactly one of caCertificateRefs and wellKnownCACertificates must be set: say whose \
