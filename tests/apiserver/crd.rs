@@ -224,6 +224,7 @@ async fn the_examples_are_accepted() {
             object["metadata"]["namespace"] = "default".into();
             let target = match object["kind"].as_str().unwrap() {
                 "BackendPool" => PATH,
+                "ConfigMap" => "/api/v1/namespaces/default/configmaps?dryRun=All",
                 "Service" => "/api/v1/namespaces/default/services?dryRun=All",
                 "Ingress" => "/apis/networking.k8s.io/v1/namespaces/default/ingresses?dryRun=All",
                 // Those of the examples are on loopback, which no cluster takes.
