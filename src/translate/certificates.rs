@@ -23,6 +23,9 @@ use crate::api::backend_pool::{PoolTls, SecretRef};
 use crate::api::{ConditionReason, Kind, ObjectKey};
 use crate::model::{Certificate, ClientCertificate, Hostname, PrivateKey, Route, TlsTerms};
 
+/// Most characters of a Secret that a message quotes.
+const MOST_QUOTED: usize = 40;
+
 /// Translates the certificates of a pool. Each is for hostnames of the pool's routes that it names
 /// itself and, where a route serves any host, for what no pool declares. Which of several pools a
 /// name belongs to is not decided here.
@@ -225,6 +228,7 @@ pub fn error(secret: &Secret) -> Option<String> {
 fn parse(secret: &Secret) -> Result<Pair, String> {
     let kind = secret.type_.as_deref().unwrap_or("Opaque");
     if kind != "kubernetes.io/tls" {
+        let kind: String = kind.chars().take(MOST_QUOTED).collect();
         return Err(format!("is of type {kind}, not kubernetes.io/tls"));
     }
     let text = |name: &str| {
@@ -238,7 +242,9 @@ fn parse(secret: &Secret) -> Result<Pair, String> {
         .map_err(|error| format!("tls.crt is not PEM: {error}"))?;
     let leaf = blocks.first().ok_or("tls.crt holds no PEM block")?;
     if let Some(other) = blocks.iter().find(|block| block.label != "CERTIFICATE") {
-        return Err(format!("tls.crt holds a block {:?}, not CERTIFICATE", other.label));
+        // Whoever writes the Secret does not decide how long the condition is.
+        let label: String = other.label.chars().take(MOST_QUOTED).collect();
+        return Err(format!("tls.crt holds a block {label:?}, not CERTIFICATE"));
     }
     let mut certificates = Vec::new();
     for (index, block) in blocks.iter().enumerate() {
