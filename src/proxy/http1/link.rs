@@ -14,9 +14,7 @@ use super::stream::Stream;
 use crate::proxy::options::ClientLimits;
 use crate::proxy::socket::Socket;
 use crate::proxy::watch::Watch;
-use crate::upstream::http1::{
-    Chunked, Decoded, Error, Framing, Output, Pieces, head_buffer, keep_buffer,
-};
+use crate::upstream::http1::{Chunked, Decoded, Error, Framing, Output, Pieces, head_buffer};
 
 /// Most bytes of further requests that are read while one is being answered.
 const PIPELINED: usize = 8 * 1024;
@@ -83,7 +81,7 @@ impl Link {
     /// Gives the buffer away while nothing is in it.
     pub(super) fn rest(&mut self) {
         if self.input.is_empty() {
-            keep_buffer(std::mem::take(&mut self.input));
+            self.pieces.keep(std::mem::take(&mut self.input));
         }
     }
 

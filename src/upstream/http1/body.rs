@@ -82,10 +82,13 @@ where
     fn finish(&mut self) {
         self.rest = Rest::End;
         let is_sent = self.outgoing.take().is_none();
-        if let Some(connection) = self.connection.take()
+        if let Some(mut connection) = self.connection.take()
             && self.keeps
             && is_sent
         {
+            if connection.buffer.is_empty() {
+                self.pieces.keep(std::mem::take(&mut connection.buffer));
+            }
             connection.give_back();
         }
     }

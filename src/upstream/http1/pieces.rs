@@ -4,6 +4,8 @@ use std::cell::Cell;
 
 use bytes::BytesMut;
 
+use super::spare;
+
 /// First and least piece.
 const SMALL: usize = 16 * 1024;
 /// Largest piece.
@@ -36,7 +38,15 @@ impl Pieces {
             return spare;
         }
         // Memory that comes back is memory that the reader has taken.
-        if buffer.try_reclaim(self.piece) { self.piece } else { SMALL }
+        if buffer.try_reclaim(self.piece) {
+            return self.piece;
+        }
+        let spare = buffer.capacity() - buffer.len();
+        if spare >= SMALL {
+            return spare;
+        }
+        // It came back too, but from before the piece grew.
+        if buffer.try_reclaim(SMALL) { self.piece } else { SMALL }
     }
 
     /// Takes note of a read that had room for so much.
@@ -46,6 +56,14 @@ impl Pieces {
         } else if count < self.piece / 8 {
             self.piece = (self.piece / 2).max(SMALL);
         }
+    }
+
+    /// Takes the buffer back at the end of a body, unless it may have grown to what no head needs.
+    pub fn keep(&mut self, buffer: BytesMut) {
+        if !self.is_large {
+            spare::keep_buffer(buffer);
+        }
+        *self = Self::new();
     }
 
     fn may_grow(&mut self) -> bool {
@@ -65,5 +83,62 @@ impl Drop for Pieces {
         if self.is_large {
             let _ = LARGE_IN_USE.try_with(|used| used.set(used.get().saturating_sub(1)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    /// Reads as much as there is room for, as from a socket that always has more.
+    fn read(pieces: &mut Pieces, buffer: &mut BytesMut) -> Bytes {
+        let room = pieces.room(buffer);
+        buffer.reserve(room.saturating_sub(buffer.capacity() - buffer.len()));
+        buffer.resize(buffer.len() + room, b'x');
+        pieces.came(room, room);
+        buffer.split().freeze()
+    }
+
+    #[test]
+    fn grows_while_the_reader_keeps_up() {
+        let (mut pieces, mut buffer) = (Pieces::new(), BytesMut::new());
+        let lengths: Vec<_> = (0..8).map(|_| read(&mut pieces, &mut buffer).len() >> 10).collect();
+        assert_eq!(lengths, [16, 32, 64, 128, 256, 256, 256, 256]);
+    }
+
+    #[test]
+    fn holds_little_for_a_reader_that_takes_nothing() {
+        let (mut pieces, mut buffer) = (Pieces::new(), BytesMut::new());
+        let held: Vec<_> = (0..8).map(|_| read(&mut pieces, &mut buffer)).collect();
+        assert!(held.iter().all(|piece| piece.len() == SMALL));
+        // It catches up, and what it gets is large again.
+        drop(held);
+        assert_eq!(read(&mut pieces, &mut buffer).len(), LARGE);
+    }
+
+    #[test]
+    fn leaves_nothing_large_behind() {
+        let (mut pieces, mut buffer) = (Pieces::new(), BytesMut::new());
+        let before = (spare::buffers(), LARGE_IN_USE.get());
+        read(&mut pieces, &mut buffer);
+        read(&mut pieces, &mut buffer);
+        pieces.keep(buffer);
+        assert_eq!((spare::buffers(), LARGE_IN_USE.get()), before);
+        pieces.keep(BytesMut::with_capacity(spare::BUFFER));
+        assert_eq!(spare::buffers(), before.0 + 1);
+    }
+
+    #[test]
+    fn shrinks_when_little_comes() {
+        let (mut pieces, mut buffer) = (Pieces::new(), BytesMut::new());
+        for _ in 0..5 {
+            read(&mut pieces, &mut buffer);
+        }
+        for _ in 0..5 {
+            pieces.came(1, LARGE);
+        }
+        assert_eq!(pieces.room(&mut BytesMut::new()), SMALL);
     }
 }

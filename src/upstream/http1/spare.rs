@@ -47,6 +47,12 @@ pub fn keep_buffer(mut buffer: BytesMut) {
     }
 }
 
+/// Returns how many buffers are spare.
+#[cfg(test)]
+pub(super) fn buffers() -> usize {
+    SPARES.with_borrow(|spares| spares.buffers.len())
+}
+
 /// Returns an empty header map.
 pub fn header_map() -> HeaderMap {
     with(|spares| spares.maps.pop()).unwrap_or_default()
