@@ -16,6 +16,7 @@ mod proxy {
     use bytes::BytesMut;
     use http::HeaderMap;
 
+    #[allow(dead_code, reason = "the rules of HTTP/1.1 are measured")]
     #[path = "headers/rules.rs"]
     mod rules;
 
@@ -45,17 +46,6 @@ mod proxy {
     /// Takes off an answer what is about the endpoint's connection.
     pub(crate) fn answer(headers: &mut HeaderMap) {
         clean_answer(headers, false);
-    }
-}
-
-/// What the rules use of the codec.
-mod upstream {
-    pub(crate) mod http1 {
-        pub(crate) fn line(out: &mut bytes::BytesMut, name: &str, value: &[u8]) {
-            for part in [name.as_bytes(), b": ", value, b"\r\n"] {
-                out.extend_from_slice(part);
-            }
-        }
     }
 }
 

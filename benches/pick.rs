@@ -12,7 +12,7 @@ use std::sync::Arc;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use weir::metrics::Metrics;
 use weir::model::{
-    Algorithm, Backend, HashKey, Persistence, PersistenceKind, Pool as Model, PoolName,
+    Algorithm, Backend, HashKey, Persistence, PersistenceKind, Pool as Model, PoolName, Protocol,
 };
 use weir::upstream::balance::{RequestFacts, Selection, Tried, pick};
 use weir::upstream::{Millis, Options, Pool, Pools};
@@ -38,6 +38,7 @@ fn model(algorithm: Algorithm, endpoints: u32) -> Model {
         is_service: true,
         weight: 1,
         tier: 0,
+        protocol: Protocol::Http1,
         endpoints: (0..endpoints).map(endpoint).collect(),
     };
     Model {

@@ -12,7 +12,7 @@ use super::{ExplainError, ExplainQuery, Options, Readiness, explain, run};
 use crate::metrics::{MethodLabel, Metrics, RequestSample, RouteLabels};
 use crate::model::{
     Backend, Certificate, Endpoint, Hostname, Model, Origin, PathPattern, Pool, PoolName,
-    PrivateKey, Route, RouteId, RouteMatch,
+    PrivateKey, Protocol, Route, RouteId, RouteMatch,
 };
 use crate::pool_support;
 use crate::table::{Table, TableHandle};
@@ -30,6 +30,7 @@ fn pool(name: &str) -> Pool {
         is_service: true,
         weight: 90,
         tier: 0,
+        protocol: Protocol::Http1,
         endpoints: vec![endpoint(8081), endpoint(8082)],
     };
     pool_support::pool(PoolName::new("shop", name), vec![backend])

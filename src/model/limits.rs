@@ -20,6 +20,30 @@ pub struct Limits {
     pub max_body_bytes: Option<u64>,
     /// Bounds of each endpoint.
     pub per_endpoint: EndpointLimits,
+    /// Whether requests share connections, so that a bound of connections is none of requests.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub shares_connections: bool,
+}
+
+impl Limits {
+    /// Returns how many requests the pool takes at once.
+    pub fn most_requests(&self) -> Option<u32> {
+        self.least(self.max_requests, self.max_connections)
+    }
+
+    /// Returns how many requests an endpoint takes at once.
+    pub fn most_requests_per_endpoint(&self) -> Option<u32> {
+        self.least(self.per_endpoint.max_requests, self.per_endpoint.max_connections)
+    }
+
+    /// Each request needs a connection of its own, unless they share them.
+    fn least(&self, requests: Option<u32>, connections: Option<u32>) -> Option<u32> {
+        let connections = connections.filter(|_| !self.shares_connections);
+        match (requests, connections) {
+            (Some(requests), Some(connections)) => Some(requests.min(connections)),
+            (requests, connections) => requests.or(connections),
+        }
+    }
 }
 
 /// EndpointLimits bound what one endpoint has to bear at once. Nothing is no bound.

@@ -28,7 +28,7 @@ pub use name::{Hostname, InvalidName, PoolName};
 pub use origin::{Origin, OriginKind};
 pub use pool::{
     Algorithm, Backend, Endpoint, HashKey, HealthCheck, LocalityPreference, Persistence,
-    PersistenceKind, Pool, Probe, Readiness, Region,
+    PersistenceKind, Pool, Probe, Protocol, Readiness, Region,
 };
 pub use route::{
     HeaderName, HttpsRedirect, PathPattern, Pattern, Route, RouteId, RouteMatch, ValueMatch,

@@ -55,6 +55,9 @@ pub struct Pool {
     /// The header that tells endpoints who their client is. Nothing is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy_protocol: Option<ProxyProtocol>,
+    /// What all endpoints speak, whatever their Services say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<Protocol>,
 }
 
 impl Pool {
@@ -80,7 +83,38 @@ impl Pool {
             access: None,
             backend_tls: None,
             proxy_protocol: None,
+            protocol: None,
         }
+    }
+
+    /// Gives it its backends.
+    pub fn with_backends(self, backends: Vec<Backend>) -> Self {
+        let mut pool = Self { backends, ..self };
+        pool.limits.shares_connections =
+            pool.backends.iter().any(|backend| pool.protocol_of(backend) == Protocol::Http2);
+        pool
+    }
+
+    /// Returns what the endpoints of a backend speak.
+    pub fn protocol_of(&self, backend: &Backend) -> Protocol {
+        self.protocol.unwrap_or(backend.protocol)
+    }
+}
+
+/// Protocol is what endpoints speak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2 from the first byte, or chosen in the TLS handshake.
+    Http2,
+}
+
+impl Protocol {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+    fn is_http1(&self) -> bool {
+        *self == Self::Http1
     }
 }
 
@@ -97,6 +131,9 @@ pub struct Backend {
     pub weight: u32,
     /// Failover tier; 0 is used first.
     pub tier: u8,
+    /// What its Service says that its endpoints speak.
+    #[serde(skip_serializing_if = "Protocol::is_http1")]
+    pub protocol: Protocol,
     /// Endpoints, ordered by address.
     pub endpoints: Vec<Endpoint>,
 }

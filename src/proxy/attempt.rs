@@ -1,37 +1,37 @@
 //! One try: a connection, the request on it, and the head of the answer.
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 
-use super::client_body::{BodyError, ClientBody};
 use super::deadline::before;
+use super::exchange::{Exchange, ExchangeError, Unsent};
 use super::forward::{Forward, RequestBody};
 use super::retry::is_idempotent;
 use super::wheel::{Timer, sleep};
+use super::{outbound, streams};
 use crate::metrics::{Reason, RetryOutcome};
-use crate::model::RetryCondition;
+use crate::model::{Protocol, RetryCondition};
 use crate::upstream::clock::{self, Millis};
-use crate::upstream::http1::{
-    self, Checkout, Connection, Error, Exchange, Expectation, Head, Unsent,
-};
-use crate::upstream::{Alpn, InFlight, OpenError, Outcome};
+use crate::upstream::http1::{self, Checkout, Connection, Expectation};
+use crate::upstream::{Alpn, InFlight, OpenError, Outcome, http2};
 
 /// How long a body waits for `100 Continue` before it goes anyway. Source: RFC 9110 §10.1.1.
 const CONTINUE_WAIT: Duration = Duration::from_secs(1);
 /// How often a full endpoint is asked again.
-const FULL_PAUSE: Duration = Duration::from_millis(5);
+pub(super) const FULL_PAUSE: Duration = Duration::from_millis(5);
 
 /// Sent is a try that was answered.
 #[derive(Debug)]
 pub(super) struct Sent {
-    pub(super) head: Head,
+    pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    pub(super) exchange: Exchange<ClientBody>,
+    pub(super) exchange: Exchange,
 }
 
 /// Failure is a try that was not.
@@ -41,51 +41,52 @@ pub(super) struct Failure {
     pub(super) outcome: Outcome,
     /// What it counts as for retries; nothing is never retried.
     pub(super) condition: Option<RetryCondition>,
-    pub(super) unsent: Option<Unsent<ClientBody>>,
+    pub(super) unsent: Option<Unsent>,
 }
 
-/// Sends a request to an endpoint. A kept connection that turns out dead is replaced once.
+/// Sends a request to an endpoint. A kept connection that turns out dead, or takes no more
+/// requests, is replaced once.
 pub(super) async fn attempt(
     request: &Forward<'_>,
-    in_flight: &InFlight,
+    (protocol, in_flight): (Protocol, &InFlight),
     mut head: BytesMut,
     mut body: RequestBody,
     timer: &Timer,
 ) -> Result<Sent, Failure> {
     let mut is_fresh = false;
     loop {
-        let connection = match connect(request, in_flight, is_fresh, timer).await {
-            Ok(connection) => connection,
-            Err((reason, outcome)) => {
-                let unsent = Unsent {
-                    head,
-                    body,
-                    is_whole: true,
-                    is_begun: false,
-                    is_answered: false,
-                    is_reused: false,
-                };
-                let condition = Some(RetryCondition::ConnectFailure);
-                return Err(Failure { reason, outcome, condition, unsent: Some(unsent) });
+        let opened = match protocol {
+            Protocol::Http1 => {
+                connect(request, in_flight, is_fresh, timer).await.map(Opened::Http1)
+            }
+            Protocol::Http2 => Box::pin(streams::open(request, in_flight, timer)).await,
+        };
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err((reason, outcome)) => return Err(not_sent(reason, outcome, head, body)),
+        };
+        let mut exchange = match begin(request, opened, head, body) {
+            Ok(exchange) => exchange,
+            Err(reason) => {
+                let outcome = Outcome::ClientGone;
+                return Err(Failure { reason, outcome, condition: None, unsent: None });
             }
         };
-        let expectation = Expectation {
-            is_head: request.parts.method == http::Method::HEAD,
-            is_upgrade: request.admitted.is_upgrade,
-            is_held: request.admitted.expects_continue,
-        };
-        let mut exchange = Exchange::new(connection, head, body, expectation);
         let mut headers = http1::header_map();
         let error = match answer_head(request, &mut exchange, &mut headers, timer).await {
-            Ok(head) => return Ok(Sent { head, headers, exchange }),
+            Ok(status) => return Ok(Sent { status, headers, exchange }),
             Err(error) => error,
         };
         http1::keep_header_map(headers);
         let unsent = exchange.into_unsent();
         let may_repeat = !unsent.is_begun || is_idempotent(&request.parts.method);
-        let is_dead = matches!(error, Broken::Http(Error::Closed | Error::Io(_)))
-            && unsent.is_reused
-            && !unsent.is_answered;
+        let is_dead = match error {
+            Broken::Http(ExchangeError::Closed | ExchangeError::Tls) => {
+                unsent.is_reused && !unsent.is_answered
+            }
+            Broken::Http(ExchangeError::Refused) => true,
+            _ => false,
+        };
         if !(is_dead && unsent.is_whole && may_repeat) || is_fresh {
             return Err(failure(error, unsent));
         }
@@ -95,25 +96,72 @@ pub(super) async fn attempt(
     }
 }
 
+/// Opened is where a request can be sent.
+pub(super) enum Opened {
+    Http1(Connection),
+    Http2(http2::Slot),
+}
+
+fn begin(
+    request: &Forward<'_>,
+    opened: Opened,
+    head: BytesMut,
+    body: RequestBody,
+) -> Result<Exchange, Reason> {
+    let is_head = request.parts.method == http::Method::HEAD;
+    let is_held = request.admitted.expects_continue;
+    match opened {
+        Opened::Http1(connection) => {
+            let is_upgrade = request.admitted.is_upgrade;
+            let head = if head.is_empty() { outbound::http1(request) } else { head };
+            let expectation = Expectation { is_head, is_upgrade, is_held };
+            Ok(Exchange::Http1(http1::Exchange::new(connection, head, body, expectation), None))
+        }
+        Opened::Http2(slot) => {
+            let head = outbound::http2(request)?;
+            let expectation = http2::Expectation { is_head, is_held };
+            let exchange = http2::Exchange::new(slot, head, body, expectation);
+            Ok(Exchange::Http2(Box::new((exchange, None))))
+        }
+    }
+}
+
 enum Broken {
-    Http(Error),
+    Http(ExchangeError),
     Late(Reason),
 }
 
-fn failure(error: Broken, unsent: Unsent<ClientBody>) -> Failure {
+fn not_sent(reason: Reason, outcome: Outcome, head: BytesMut, body: RequestBody) -> Failure {
+    let unsent = Unsent {
+        head,
+        body,
+        is_whole: true,
+        is_begun: false,
+        is_answered: false,
+        is_reused: false,
+    };
+    // Another endpoint speaks no other protocol.
+    let condition = (reason != Reason::NotImplemented).then_some(RetryCondition::ConnectFailure);
+    Failure { reason, outcome, condition, unsent: Some(unsent) }
+}
+
+fn failure(error: Broken, unsent: Unsent) -> Failure {
     let (reason, outcome, condition) = match error {
-        Broken::Http(error) if error.is_tls() => {
+        Broken::Http(ExchangeError::Tls) => {
             (Reason::UpstreamTls, Outcome::TlsFailed, Some(RetryCondition::Reset))
         }
-        Broken::Http(Error::Closed | Error::Io(_)) => {
+        Broken::Http(ExchangeError::Closed) => {
             (Reason::UpstreamReset, Outcome::Reset, Some(RetryCondition::Reset))
         }
-        Broken::Http(Error::Protocol(_)) => {
+        // It costs an endpoint nothing and says nothing of its health: it may be ending.
+        Broken::Http(ExchangeError::Refused) => {
+            (Reason::UpstreamReset, Outcome::ClientGone, Some(RetryCondition::ConnectFailure))
+        }
+        Broken::Http(ExchangeError::Protocol) => {
             (Reason::UpstreamProtocolError, Outcome::ProtocolError, None)
         }
-        Broken::Http(Error::RequestBody(error)) => {
-            let reason = BodyError::reason(&*error).unwrap_or(Reason::BadRequest);
-            (reason, Outcome::ClientGone, None)
+        Broken::Http(ExchangeError::RequestBody(reason)) => {
+            (reason.unwrap_or(Reason::BadRequest), Outcome::ClientGone, None)
         }
         Broken::Late(Reason::UpstreamTimeout) => {
             (Reason::UpstreamTimeout, Outcome::TimedOut, Some(RetryCondition::Timeout))
@@ -171,20 +219,27 @@ async fn connect(
                 connection.count(stats, worker.index, opening.elapsed());
                 Ok(connection)
             }
-            Some(Err(OpenError::Connect(_))) => {
-                Err((Reason::ConnectFailed, Outcome::ConnectFailed))
-            }
-            Some(Err(OpenError::Tls(error))) => {
-                let endpoint = endpoint.address();
-                tracing::debug!(pool = %pool.name, %endpoint, "TLS handshake failed: {error}");
-                Err((Reason::UpstreamTls, Outcome::TlsFailed))
-            }
-            Some(Err(OpenError::Unresolved)) => {
-                Err((Reason::BackendTlsUnresolved, Outcome::ClientGone))
-            }
+            Some(Err(error)) => Err(unopened(request, endpoint.address(), &error)),
             None if deadline < until => Err((Reason::RequestTimeout, Outcome::ClientGone)),
             None => Err((Reason::ConnectTimeout, Outcome::ConnectTimeout)),
         };
+    }
+}
+
+/// Says why there is no connection, and logs what of TLS no metric tells.
+pub(super) fn unopened(
+    request: &Forward<'_>,
+    endpoint: SocketAddr,
+    error: &OpenError,
+) -> (Reason, Outcome) {
+    match error {
+        OpenError::Connect(_) => (Reason::ConnectFailed, Outcome::ConnectFailed),
+        OpenError::Tls(error) => {
+            let pool = &request.pool.model.name;
+            tracing::debug!(%pool, %endpoint, "TLS handshake failed: {error}");
+            (Reason::UpstreamTls, Outcome::TlsFailed)
+        }
+        OpenError::Unresolved => (Reason::BackendTlsUnresolved, Outcome::ClientGone),
     }
 }
 
@@ -216,7 +271,7 @@ impl Deadlines {
     }
 
     /// Deals with what has come; a reason ends the try.
-    fn check(&mut self, now: Millis, exchange: &mut Exchange<ClientBody>) -> Result<(), Reason> {
+    fn check(&mut self, now: Millis, exchange: &mut Exchange) -> Result<(), Reason> {
         let is_due = |at: Option<Millis>| at.is_some_and(|at| at <= now);
         if is_due(self.whole) {
             return Err(Reason::RequestTimeout);
@@ -244,10 +299,10 @@ impl Deadlines {
 
 async fn answer_head(
     request: &Forward<'_>,
-    exchange: &mut Exchange<ClientBody>,
+    exchange: &mut Exchange,
     headers: &mut HeaderMap,
     timer: &Timer,
-) -> Result<Head, Broken> {
+) -> Result<StatusCode, Broken> {
     let mut deadlines = Deadlines::of(request, clock::now());
     timer.set(deadlines.next());
     poll_fn(|context: &mut Context<'_>| {

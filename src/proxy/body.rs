@@ -8,13 +8,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::client_body::{BodyError, ClientBody};
+use super::exchange::{EndpointBody, ExchangeError};
+use super::grpc;
 use super::record::Record;
 use super::stall::Stall;
 use super::wheel::Timer;
 use crate::metrics::Reason;
 use crate::upstream::clock::{self, Millis};
-use crate::upstream::{InFlight, Outcome, Permit, http1};
+use crate::upstream::{InFlight, Outcome, Permit};
 
 /// AnswerBody is an endpoint's body or a text of our own. Its record ends with it.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ pub(super) struct AnswerBody {
 )]
 enum Source {
     Text(Bytes),
-    Endpoint(http1::Body<ClientBody>, Guards),
+    Endpoint(EndpointBody, Guards),
 }
 
 /// Guards are what a request holds for as long as its answer lasts.
@@ -49,6 +50,8 @@ pub(super) struct Guards {
     pub(super) idle_timeout: Option<Duration>,
     /// Bytes either way when the idle timeout began.
     pub(super) seen: Option<u64>,
+    /// Whether the answer can end with a status of gRPC.
+    pub(super) is_grpc: bool,
 }
 
 /// Cut is the end of an answer that cannot be completed.
@@ -76,7 +79,7 @@ impl AnswerBody {
         Self::new(Source::Text(Bytes::new()), None)
     }
 
-    pub(super) fn endpoint(body: http1::Body<ClientBody>, guards: Guards, record: Record) -> Self {
+    pub(super) fn endpoint(body: EndpointBody, guards: Guards, record: Record) -> Self {
         Self::new(Source::Endpoint(body, guards), Some(record))
     }
 }
@@ -123,18 +126,14 @@ impl Body for AnswerBody {
         if let Some(stall) = stall {
             stall.went_out(*handed_over);
         }
-        let (body, guards, record) = match (source, record) {
+        let (body, guards, record) = match (&mut *source, record) {
             (Source::Text(text), _) if !text.is_empty() => {
                 return Poll::Ready(Some(Ok(Frame::data(std::mem::take(text)))));
             }
             (Source::Endpoint(body, guards), Some(record)) => (body, guards, record),
             _ => return Poll::Ready(None),
         };
-        let cut = |record: &mut Record, reason| {
-            record.reason = Some(reason);
-            Poll::Ready(Some(Err(Cut(reason))))
-        };
-        match Pin::new(&mut *body).poll_frame(context) {
+        let reason = match Pin::new(&mut *body).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
                 let length = frame.data_ref().map_or(0, Bytes::len);
                 record.response_bytes += length as u64;
@@ -142,27 +141,35 @@ impl Body for AnswerBody {
                     *handed_over = length;
                     stall.handed_over();
                 }
-                Poll::Ready(Some(Ok(frame)))
+                return Poll::Ready(Some(Ok(frame)));
             }
-            Poll::Ready(Some(Err(http1::Error::RequestBody(error)))) => {
-                cut(record, BodyError::reason(&*error).unwrap_or(Reason::ClientGone))
+            Poll::Ready(None) => return Poll::Ready(None),
+            Poll::Ready(Some(Err(ExchangeError::RequestBody(reason)))) => {
+                reason.unwrap_or(Reason::ClientGone)
             }
             Poll::Ready(Some(Err(error))) => {
                 let outcome = match error {
-                    http1::Error::Protocol(_) => Outcome::ProtocolError,
+                    ExchangeError::Protocol => Outcome::ProtocolError,
                     _ => Outcome::Reset,
                 };
                 guards.in_flight.endpoint().report(outcome, clock::now());
-                cut(record, Reason::UpstreamBodyError)
+                Reason::UpstreamBodyError
             }
-            Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => {
                 match guards.check(context, record.response_bytes + body.request_bytes()) {
-                    Ok(()) => Poll::Pending,
-                    Err(reason) => cut(record, reason),
+                    Ok(()) => return Poll::Pending,
+                    Err(reason) => reason,
                 }
             }
+        };
+        record.reason = Some(reason);
+        if !guards.is_grpc || reason == Reason::ClientGone {
+            return Poll::Ready(Some(Err(Cut(reason))));
         }
+        // A client of gRPC learns why. What it holds of the endpoint ends here.
+        record.request_bytes = record.request_bytes.max(body.request_bytes());
+        *source = Source::Text(Bytes::new());
+        Poll::Ready(Some(Ok(Frame::trailers(grpc::trailers(reason)))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -13,6 +13,7 @@ use super::pace::{Pace, Progress};
 use super::wheel::Timer;
 use crate::metrics::Reason;
 use crate::upstream::clock;
+use crate::upstream::http2::Again;
 
 /// ClientBody is the body of a request on its way from the client.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(super) struct ClientBody {
 enum Source {
     Hyper(Incoming),
     Own(http1::Body),
+    /// One that an endpoint took some of, from its beginning.
+    Again(Box<Again<ClientBody>>),
 }
 
 #[derive(Debug)]
@@ -77,6 +80,11 @@ impl ClientBody {
         Self::new(Source::Own(body))
     }
 
+    /// A body to be sent again; what is left of it keeps its bounds.
+    pub(super) fn again(again: Again<Self>) -> Self {
+        again.untouched_or(|again| Self::new(Source::Again(Box::new(again))))
+    }
+
     fn new(source: Source) -> Self {
         Self { source, room: u64::MAX, progress: None, waited: None }
     }
@@ -99,6 +107,11 @@ impl ClientBody {
     /// Lets it be idle: an endpoint that answers before the end of the body converses.
     pub(super) fn allow_idle(&mut self) {
         (self.progress, self.waited) = (None, None);
+        if let Source::Again(again) = &mut self.source
+            && let Some(rest) = again.rest()
+        {
+            rest.allow_idle();
+        }
     }
 
     fn poll_source(
@@ -112,6 +125,7 @@ impl ClientBody {
             Source::Own(body) => {
                 Pin::new(body).poll_frame(context).map(|frame| frame.map(|f| f.map_err(Into::into)))
             }
+            Source::Again(body) => Pin::new(&mut **body).poll_frame(context),
         }
     }
 
@@ -161,6 +175,7 @@ impl Body for ClientBody {
         match &self.source {
             Source::Hyper(body) => body.is_end_stream(),
             Source::Own(body) => body.is_end_stream(),
+            Source::Again(body) => body.is_end_stream(),
         }
     }
 
@@ -168,6 +183,7 @@ impl Body for ClientBody {
         match &self.source {
             Source::Hyper(body) => body.size_hint(),
             Source::Own(body) => body.size_hint(),
+            Source::Again(body) => body.size_hint(),
         }
     }
 }

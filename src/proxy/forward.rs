@@ -5,9 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use http::header::SET_COOKIE;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, request};
 
 use super::answer::Refusal;
 use super::attempt::{Failure, Sent, attempt};
@@ -15,16 +15,16 @@ use super::body::{AnswerBody, Guards};
 use super::client_body::ClientBody;
 use super::connection::Client;
 use super::deadline::before;
+use super::exchange::Exchange;
 use super::gate::Admitted;
 use super::headers::clean_answer;
 use super::record::Record;
-use super::retry;
 use super::wheel::Timer;
+use super::{grpc, retry};
 use crate::metrics::{Reason, RetryOutcome};
 use crate::model::{Persistence, PersistenceKind};
 use crate::upstream::balance::{NoEndpoint, Pick, RequestFacts, Tried, pick};
 use crate::upstream::clock::{self, Millis};
-use crate::upstream::http1::{Exchange, Head};
 use crate::upstream::{self, Admission, InFlight, Outcome, Permit, Pool};
 
 /// A request's body and its length, where it has one.
@@ -32,12 +32,18 @@ pub(super) type RequestBody = Option<(ClientBody, Option<u64>)>;
 
 /// Forward is a request that has a pool.
 #[derive(Debug)]
+#[allow(clippy::option_option, reason = "no body, one of unknown length, or one of a length")]
 pub(super) struct Forward<'a> {
     pub(super) client: &'a Rc<Client>,
     pub(super) pool: &'a Arc<Pool>,
     pub(super) address: IpAddr,
     pub(super) parts: &'a request::Parts,
     pub(super) admitted: &'a Admitted<'a>,
+    pub(super) request_id: &'a str,
+    /// The client's certificate, where the endpoint is told.
+    pub(super) client_cert: Option<&'a str>,
+    /// The body's length: nothing where there is no body, nothing inside where it is not known.
+    pub(super) length: Option<Option<u64>>,
     /// When it came.
     pub(super) now: Millis,
     /// End of the time for the whole request.
@@ -49,25 +55,29 @@ pub(super) struct Forward<'a> {
 /// Answered is the head of an endpoint's answer, and what the rest needs.
 #[derive(Debug)]
 pub(super) struct Answered {
-    pub(super) head: Head,
+    pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    pub(super) exchange: Exchange<ClientBody>,
+    pub(super) exchange: Exchange,
     pub(super) guards: Guards,
 }
 
 impl Answered {
     /// Returns whether the endpoint switched protocols.
     pub(super) fn is_tunnel(&self) -> bool {
-        self.head.status == StatusCode::SWITCHING_PROTOCOLS
+        self.status == StatusCode::SWITCHING_PROTOCOLS
     }
 
     /// Makes the answer to the client.
-    pub(super) fn into_response(self, mut record: Record) -> Response<AnswerBody> {
-        record.status = self.head.status.as_u16();
+    pub(super) fn into_response(mut self, mut record: Record) -> Response<AnswerBody> {
+        self.guards.is_grpc = record.version == Version::HTTP_2 && grpc::is_grpc(&self.headers);
+        record.status = self.status.as_u16();
         record.request_bytes = self.exchange.request_bytes();
-        let body = self.exchange.into_body(&self.head);
-        let mut response = Response::new(AnswerBody::endpoint(body, self.guards, record));
-        *response.status_mut() = self.head.status;
+        let body = match self.exchange.into_body() {
+            Some(body) => AnswerBody::endpoint(body, self.guards, record),
+            None => AnswerBody::text(Bytes::new(), record),
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         clean_answer(response.headers_mut(), false);
         response
@@ -77,7 +87,6 @@ impl Answered {
 /// Sends a request until an endpoint answers, or it must not be sent again.
 pub(super) async fn forward(
     request: &Forward<'_>,
-    mut head: BytesMut,
     mut body: RequestBody,
     record: &mut Record,
 ) -> Result<Answered, Refusal> {
@@ -86,6 +95,8 @@ pub(super) async fn forward(
     }
     let timer = Timer::new();
     let mut permit = admit(request, &timer).await?;
+    // Encoded for the first endpoint that wants it.
+    let mut head = BytesMut::new();
     let (mut tried, mut tries) = (Tried::default(), 0_u32);
     loop {
         // The clock was read when the request came.
@@ -97,7 +108,8 @@ pub(super) async fn forward(
             logged.attempts = tries;
         }
         let began = Instant::now();
-        let result = attempt(request, &in_flight, head, body, &timer).await;
+        let protocol = request.pool.protocol_of(choice.index);
+        let result = attempt(request, (protocol, &in_flight), head, body, &timer).await;
         report(request, &in_flight, &result, began, record);
         let again = match result {
             Ok(sent) => match retry::of_answer(request, &sent, tries) {
@@ -136,7 +148,7 @@ fn answered(
     in_flight: InFlight,
     (permit, timer): (Permit, Timer),
 ) -> Answered {
-    let Sent { head, mut headers, mut exchange } = sent;
+    let Sent { status, mut headers, mut exchange } = sent;
     if let Some(body) = exchange.request_body() {
         body.allow_idle();
     }
@@ -152,8 +164,9 @@ fn answered(
         deadline: request.deadline,
         idle_timeout: request.pool.model.idle_timeout,
         seen: None,
+        is_grpc: false,
     };
-    Answered { head, headers, exchange, guards }
+    Answered { status, headers, exchange, guards }
 }
 
 /// Gives the session to the client.
@@ -266,7 +279,7 @@ fn report(
     let stats = &endpoint.stats;
     let outcome = match result {
         Ok(sent) => {
-            let status = sent.head.status.as_u16();
+            let status = sent.status.as_u16();
             stats.answered(worker.index, status);
             record.upstream_time = Some(latency);
             if let Some(pool) = &record.pool {

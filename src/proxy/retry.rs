@@ -3,11 +3,10 @@
 use http::Method;
 
 use super::attempt::{Failure, Sent};
-use super::client_body::ClientBody;
+use super::exchange::Unsent;
 use super::forward::Forward;
 use crate::metrics::Reason;
 use crate::model::RetryCondition;
-use crate::upstream::http1::Unsent;
 use crate::upstream::{EndpointState, clock};
 
 /// What a pool that declares nothing retries, once or as often as `REFUSALS` says: what costs an endpoint nothing, and what is
@@ -27,7 +26,7 @@ pub(super) fn is_idempotent(method: &Method) -> bool {
 
 /// Returns something where an answer with this status is tried again.
 pub(super) fn of_answer(request: &Forward<'_>, sent: &Sent, tries: u32) -> Option<()> {
-    let status = sent.head.status.as_u16();
+    let status = sent.status.as_u16();
     // The usual answer ends here.
     let retry = request.pool.model.retry.as_ref().filter(|_| status >= 400)?;
     let is_safe = sent.exchange.is_whole() && is_idempotent(&request.parts.method);
@@ -36,11 +35,7 @@ pub(super) fn of_answer(request: &Forward<'_>, sent: &Sent, tries: u32) -> Optio
 }
 
 /// Returns what is to be sent again after a failure.
-pub(super) fn of_failure(
-    request: &Forward<'_>,
-    failure: Failure,
-    tries: u32,
-) -> Option<Unsent<ClientBody>> {
+pub(super) fn of_failure(request: &Forward<'_>, failure: Failure, tries: u32) -> Option<Unsent> {
     let condition = failure.condition?;
     let unsent = failure.unsent?;
     let is_safe = unsent.is_whole && (!unsent.is_begun || is_idempotent(&request.parts.method));

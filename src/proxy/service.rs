@@ -5,8 +5,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
-use http::header::CONTENT_TYPE;
 use http::{Method, Response, Version, request};
 use http_body::Body;
 
@@ -17,7 +15,7 @@ use super::client_body::ClientBody;
 use super::connection::Client;
 use super::forward::{Forward, forward};
 use super::gate::{self, Admitted};
-use super::headers::{Added, Dropped, add};
+use super::grpc;
 use super::record::{Logged, Record};
 use super::tunnel::{self, Upgrade};
 use super::websocket::Opening;
@@ -90,8 +88,11 @@ fn refuse(
     record.reason = Some(refusal.reason);
     record.status = refusal.reason.status();
     let show = worker.options().reason_header;
-    answer::answer(refusal, &parts.method, parts.version, show)
-        .map(|text| AnswerBody::text(text, record))
+    let mut response = answer::answer(refusal, &parts.method, parts.version, show);
+    if grpc::is_grpc(&parts.headers) {
+        response = grpc::translate(response, refusal.reason);
+    }
+    response.map(|text| AnswerBody::text(text, record))
 }
 
 /// Refuses a request whose head means nothing certain: not even its method is logged.
@@ -157,24 +158,28 @@ async fn route(
         reason: Reason::RateLimited,
         retry_after: Some(after.max(Duration::from_secs(1))),
     })?;
+    // A stream of messages may be idle between them. Source: gRPC over HTTP/2, Requests.
+    let is_call = parts.version == Version::HTTP_2 && grpc::is_grpc(&parts.headers);
     let most = pool.model.limits.max_body_bytes.or(options.limits.max_body_bytes);
-    body.bound(most, (!is_grpc(parts)).then_some(options.limits.progress))?;
+    body.bound(most, (!is_call).then_some(options.limits.progress))?;
     pool.count_request(now);
     let length = has_body.then(|| body.size_hint().exact());
-    let mut head = http1::head_buffer();
-    let added = added(client, &admitted, &request_id, client_cert);
-    encode(&mut head, parts, &admitted, &added, length);
+    let waits = grpc::timeout(&parts.headers);
+    let whole = [route.request_timeout, waits].into_iter().flatten().min();
     let request = Forward {
         client,
         pool,
         address,
         parts,
         admitted: &admitted,
+        request_id: &request_id,
+        client_cert,
+        length,
         now,
-        deadline: route.request_timeout.map(|timeout| now.plus(timeout)),
+        deadline: whole.map(|timeout| now.plus(timeout)),
         try_timeout: route.backend_request_timeout,
     };
-    Ok(forward(&request, head, length.map(|length| (body, length)), record).await?)
+    Ok(forward(&request, length.map(|length| (body, length)), record).await?)
 }
 
 /// Finds the route of a request, which the client's connection has to be for.
@@ -234,77 +239,6 @@ fn client_certificate<'a>(client: &'a Client, route: &Route) -> Result<Option<&'
         _ if rule.is_optional => Ok(None),
         _ => Err(Reason::Misdirected),
     }
-}
-
-/// Whether the body is a stream of messages, which may be idle between them.
-/// Source: gRPC over HTTP/2, Requests.
-fn is_grpc(parts: &request::Parts) -> bool {
-    parts.version == Version::HTTP_2
-        && parts
-            .headers
-            .get(CONTENT_TYPE)
-            .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
-}
-
-fn added<'a>(
-    client: &'a Client,
-    admitted: &Admitted<'a>,
-    request_id: &'a str,
-    client_cert: Option<&'a str>,
-) -> Added<'a> {
-    Added {
-        peer: &client.peer_text,
-        scheme: if client.is_tls { "https" } else { "http" },
-        host: admitted.host,
-        port: client.port,
-        is_trusted: client.worker.options().trusted_hops > 0,
-        request_id,
-        is_upgrade: admitted.is_upgrade,
-        client_cert,
-    }
-}
-
-/// Writes the head of the request that the endpoint gets.
-#[allow(clippy::option_option, reason = "no body, one in chunks, or one of a length")]
-pub(super) fn encode(
-    head: &mut BytesMut,
-    parts: &request::Parts,
-    admitted: &Admitted<'_>,
-    added: &Added<'_>,
-    length: Option<Option<u64>>,
-) {
-    let mut lines = http1::head_buffer();
-    if admitted.expects_continue {
-        lines.extend_from_slice(b"expect: 100-continue\r\n");
-    }
-    add(&mut lines, &parts.headers, added);
-    let joined;
-    let target = match admitted.query {
-        None => &*admitted.path,
-        Some(query) => match parts.uri.path_and_query() {
-            // A URL without a path has the path / and is written without it.
-            Some(raw) if raw.path() == admitted.path && raw.as_str().starts_with('/') => {
-                raw.as_str()
-            }
-            _ => {
-                joined = format!("{}?{query}", admitted.path);
-                &joined
-            }
-        },
-    };
-    let dropped = Dropped::of(&parts.headers);
-    // A method that expects a body says so when there is none. Source: RFC 9110 §8.6.
-    let expects_body = matches!(*parts.method.as_str().as_bytes(), [b'P', ..]);
-    let request = http1::RequestHead {
-        method: &parts.method,
-        target,
-        host: admitted.host.as_bytes(),
-        fields: &parts.headers,
-        lines: &lines,
-        body: if expects_body { length.or(Some(Some(0))) } else { length },
-    };
-    http1::encode(head, &request, |name| dropped.keeps(name));
-    http1::keep_buffer(lines);
 }
 
 /// Returns the client's id where a trusted proxy sent it, or a new one.

@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
 use super::body::{AnswerBody, Guards};
+use super::exchange::Exchange;
 use super::forward::Answered;
 use super::headers::clean_answer;
 use super::http1;
@@ -39,9 +40,13 @@ pub(super) fn open(
     upgrade: Upgrade,
     mut record: Record,
 ) -> Response<AnswerBody> {
-    let Answered { head, mut headers, exchange, guards } = answered;
+    let Answered { status, mut headers, exchange, guards } = answered;
+    // Streams do not switch protocols: an endpoint's 101 there is no valid answer.
+    let Exchange::Http1(exchange, _) = exchange else {
+        return Answered { status, headers, exchange, guards }.into_response(record);
+    };
     clean_answer(&mut headers, true);
-    let mut status = head.status;
+    let mut status = status;
     if record.version == Version::HTTP_2 {
         websocket::clean(&mut headers);
         status = StatusCode::OK;

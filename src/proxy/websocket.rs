@@ -47,7 +47,7 @@ impl Opening {
     /// # Errors
     /// Where it is neither.
     pub(super) fn check(&self, answered: Answered) -> Result<Answered, Reason> {
-        let is_success = answered.head.status.is_success();
+        let is_success = answered.status.is_success();
         let is_meant =
             if answered.is_tunnel() { self.agrees(&answered.headers) } else { !is_success };
         if is_meant { Ok(answered) } else { Err(Reason::UpgradeFailed) }

@@ -15,8 +15,8 @@ use super::places::Places;
 use super::wheel;
 use crate::metrics::Metrics;
 use crate::table::{LocalTable, TableHandle};
-use crate::upstream::clock;
 use crate::upstream::http1::Connections;
+use crate::upstream::{clock, http2};
 
 /// Shared is what all workers share.
 #[derive(Debug)]
@@ -57,6 +57,8 @@ pub(super) struct Worker {
     /// This thread's view of the table.
     pub(super) table: LocalTable,
     pub(super) connections: Connections,
+    /// Connections over HTTP/2.
+    pub(super) streams: http2::Connections,
     pub(super) random: RefCell<fastrand::Rng>,
     /// Whether connections are told to end with their next answer.
     pub(super) is_leaving: Cell<bool>,
@@ -77,6 +79,7 @@ impl Worker {
             table: shared.table.local(),
             shared,
             connections: Connections::new(),
+            streams: http2::Connections::new(),
             random: RefCell::new(fastrand::Rng::new()),
             is_leaving: Cell::new(false),
             is_draining: Cell::new(false),
@@ -100,6 +103,7 @@ impl Worker {
     /// Asks the other workers to close connections that they hold idle at a bound.
     pub(super) fn want_connection(&self) {
         self.connections.shed();
+        self.streams.shed(false);
         let others = self.shared.wanted.iter().enumerate();
         others
             .filter(|(index, _)| *index != self.index)
@@ -112,6 +116,7 @@ impl Worker {
         loop {
             wanted.notified().await;
             self.connections.shed();
+            self.streams.shed(true);
         }
     }
 
@@ -121,6 +126,7 @@ impl Worker {
             wheel::sleep(Duration::from_secs(1)).await;
             drop(self.table.load());
             self.connections.sweep(clock::now());
+            self.streams.sweep(clock::now());
         }
     }
 
@@ -154,6 +160,7 @@ impl Worker {
     pub(super) fn begin_draining(&self) {
         self.is_draining.set(true);
         self.connections.clear();
+        self.streams.clear();
         self.wake_all();
     }
 

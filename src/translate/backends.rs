@@ -14,7 +14,7 @@ use super::unit::{Port, Used};
 use super::{Options, grants};
 use crate::api::backend_pool::{Backend as BackendSpec, ServiceRef, StaticEndpoint};
 use crate::api::{ConditionReason, Kind, ObjectKey, Objects};
-use crate::model::{Backend, Endpoint, Hostname, Readiness, RegionName};
+use crate::model::{Backend, Endpoint, Hostname, Protocol, Readiness, RegionName};
 
 /// Context is what backends are looked up in.
 #[derive(Clone, Copy)]
@@ -38,16 +38,18 @@ pub(super) fn translate(
         .enumerate()
         .filter_map(|(index, spec)| {
             let field = format!("spec.backends[{index}]");
-            let (origin, is_service, endpoints) = match (&spec.service, &spec.endpoint) {
+            let (origin, is_service, (protocol, endpoints)) = match (&spec.service, &spec.endpoint)
+            {
                 (Some(service), None) => {
                     let field = format!("{field}.service");
-                    let (origin, endpoints) = of_ref(context, service, &field, used, problems);
-                    (origin, true, endpoints)
+                    let (origin, found) = of_ref(context, service, &field, used, problems);
+                    (origin, true, found)
                 }
                 (None, Some(endpoint)) => {
                     let field = format!("{field}.endpoint");
                     let endpoint = of_address(context, endpoint, &field, problems);
-                    ("endpoint".into(), false, endpoint.into_iter().collect())
+                    let found = (Protocol::default(), endpoint.into_iter().collect());
+                    ("endpoint".into(), false, found)
                 }
                 _ => {
                     problems.spec(&field, "exactly one of service and endpoint must be set");
@@ -59,6 +61,7 @@ pub(super) fn translate(
                 is_service,
                 weight: u32::try_from(spec.weight).unwrap_or(0),
                 tier: u8::try_from(spec.tier).unwrap_or(0),
+                protocol,
                 endpoints,
             })
         })
@@ -102,7 +105,7 @@ fn of_ref(
     field: &str,
     used: &mut Used,
     problems: &mut Problems,
-) -> (Arc<str>, Vec<Endpoint>) {
+) -> (Arc<str>, Found) {
     let namespace = spec.namespace.as_ref().unwrap_or(&context.from.namespace);
     let key = ObjectKey::new(namespace.clone(), spec.name.clone());
     let origin: Arc<str> = format!("{key}:{}", spec.port).into();
@@ -118,11 +121,14 @@ fn of_ref(
                 context.from.namespace
             ),
         );
-        return (origin, Vec::new());
+        return (origin, Found::default());
     }
     let port = Port::Number(u16::try_from(spec.port).unwrap_or(0));
     (origin, of_service(context, &key, &port, field, used, problems))
 }
+
+/// Found is what the endpoints of a port speak, and the endpoints.
+type Found = (Protocol, Vec<Endpoint>);
 
 /// Returns the endpoints of a port of a Service.
 pub(super) fn of_service(
@@ -132,7 +138,7 @@ pub(super) fn of_service(
     field: &str,
     used: &mut Used,
     problems: &mut Problems,
-) -> Vec<Endpoint> {
+) -> Found {
     used.note(Kind::Service, key);
     used.note(Kind::EndpointSlice, key);
     let Some(service) = context.objects.services.get(key) else {
@@ -141,9 +147,9 @@ pub(super) fn of_service(
             None => format!("there is no Service {key}"),
         };
         problems.reference(ConditionReason::BackendNotFound, field, what);
-        return Vec::new();
+        return Found::default();
     };
-    let (port_name, port) = match port_of(service, port) {
+    let (port_name, port, spoken) = match port_of(service, port) {
         Ok(found) => found,
         Err(why) => {
             problems.reference(
@@ -151,14 +157,15 @@ pub(super) fn of_service(
                 field,
                 format_args!("Service {key} {why}"),
             );
-            return Vec::new();
+            return Found::default();
         }
     };
+    let mut spoken = spoken.map(protocol);
     let mut found = BTreeMap::new();
     if is_alias(service) {
         of_alias(context, (key, service), port, field, (&mut found, used, problems));
         leave_out_refused(context, key, field, &mut found, problems);
-        return found.into_values().collect();
+        return (spoken.unwrap_or_default(), found.into_values().collect());
     }
     for slice in context.slices.of_service(context.objects, key) {
         if !matches!(slice.address_type.as_str(), "IPv4" | "IPv6") {
@@ -169,10 +176,22 @@ pub(super) fn of_service(
             ));
             continue;
         }
-        of_slice(context, slice, port_name, &mut found, used);
+        let of_slice = of_slice(context, slice, port_name, &mut found, used).map(protocol);
+        // A Service without a selector may leave it to whoever writes its slices.
+        spoken = spoken.or(of_slice);
     }
     leave_out_refused(context, key, field, &mut found, problems);
-    found.into_values().collect()
+    (spoken.unwrap_or_default(), found.into_values().collect())
+}
+
+/// Returns what an application protocol means for plain HTTP: HTTP/2 where it says so, else
+/// HTTP/1.1. Whether TLS is spoken is not for it to say.
+/// Source: Kubernetes ServicePort.appProtocol; KEP-3726.
+fn protocol(app_protocol: &str) -> Protocol {
+    match app_protocol {
+        "kubernetes.io/h2c" | "h2c" | "http2" | "grpc" => Protocol::Http2,
+        _ => Protocol::Http1,
+    }
 }
 
 /// Leaves out addresses that are never dialled, and says so.
@@ -242,8 +261,12 @@ fn of_alias(
     }
 }
 
-/// Returns name and number of a port; the name is empty where a Service has one port.
-pub(super) fn port_of<'a>(service: &'a Service, port: &Port) -> Result<(&'a str, u16), String> {
+/// Returns name, number and application protocol of a port; the name is empty where a Service has
+/// one port.
+pub(super) fn port_of<'a>(
+    service: &'a Service,
+    port: &Port,
+) -> Result<(&'a str, u16, Option<&'a str>), String> {
     let spec = service.spec.as_ref();
     let ports = spec.and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
     let is_tcp = |protocol: &Option<String>| protocol.as_deref().is_none_or(|name| name == "TCP");
@@ -262,12 +285,14 @@ pub(super) fn port_of<'a>(service: &'a Service, port: &Port) -> Result<(&'a str,
         _ => None,
     };
     match tcp.or_else(|| same.next()) {
-        Some(one) if is_tcp(&one.protocol) => {
-            Ok((one.name.as_deref().unwrap_or_default(), u16::try_from(one.port).unwrap_or(0)))
-        }
+        Some(one) if is_tcp(&one.protocol) => Ok((
+            one.name.as_deref().unwrap_or_default(),
+            u16::try_from(one.port).unwrap_or(0),
+            one.app_protocol.as_deref(),
+        )),
         Some(_) => Err(format!("has port {quoted}, but not for TCP")),
         // Its ports are not those of anything in the cluster, and it needs to list none.
-        None if alias.is_some() => Ok(("", alias.unwrap_or_default())),
+        None if alias.is_some() => Ok(("", alias.unwrap_or_default(), None)),
         None => {
             let there = ports.iter().map(|one| match port {
                 Port::Number(_) => one.port.to_string(),
@@ -280,21 +305,20 @@ pub(super) fn port_of<'a>(service: &'a Service, port: &Port) -> Result<(&'a str,
     }
 }
 
-fn of_slice(
+/// Adds the endpoints of a slice, and returns the application protocol of their port.
+fn of_slice<'a>(
     context: Context<'_>,
-    slice: &EndpointSlice,
+    slice: &'a EndpointSlice,
     port_name: &str,
     found: &mut BTreeMap<SocketAddr, Endpoint>,
     used: &mut Used,
-) {
+) -> Option<&'a str> {
     let port = slice.ports.iter().flatten().find(|port| {
         port.name.as_deref().unwrap_or_default() == port_name
             && port.protocol.as_deref().is_none_or(|protocol| protocol == "TCP")
     });
-    let Some(port) = port.and_then(|port| port.port).and_then(|port| u16::try_from(port).ok())
-    else {
-        return;
-    };
+    let app_protocol = port?.app_protocol.as_deref();
+    let port = u16::try_from(port?.port?).ok()?;
     for endpoint in &slice.endpoints {
         let Some(readiness) = readiness(endpoint) else { continue };
         // All addresses of one endpoint are the same pod: the first counts.
@@ -320,6 +344,7 @@ fn of_slice(
             .and_modify(|old| old.readiness = old.readiness.min(readiness))
             .or_insert(new);
     }
+    app_protocol
 }
 
 /// Returns how an endpoint may be used, or nothing where it may not. An absent `ready` is ready,

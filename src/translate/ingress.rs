@@ -248,7 +248,8 @@ impl Reader<'_> {
         self.result.used.note(Kind::Service, &service);
         // A port by name and the same by number are one pool, as far as the Service is known.
         let known = self.context.objects.services.get(&service);
-        let number = known.and_then(|service| port_of(service, &port).ok()).map(|(_, n)| n);
+        let number =
+            known.and_then(|service| port_of(service, &port).ok()).map(|(_, number, _)| number);
         let port = number.map_or(port, Port::Number);
         let port = ServicePort { service, port };
         let name = port.pool_name();

@@ -68,7 +68,8 @@ pub(super) fn translate(context: Context<'_>, object: &BackendPool) -> PoolResul
     let certificates =
         certificates::translate(context, (tls, &terms), &routes, &mut used, &mut problems);
     let pool = settings.filter(|_| usable);
-    let pool = pool.map(|pool| Arc::new(model::Pool { backends, backend_tls, ..pool }));
+    let pool =
+        pool.map(|pool| Arc::new(model::Pool { backend_tls, ..pool }.with_backends(backends)));
     PoolResult {
         generation: object.metadata.generation,
         routes: if pool.is_some() { routes } else { Vec::new() },

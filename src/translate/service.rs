@@ -38,7 +38,7 @@ pub(super) fn translate(
     of_class: Option<&ObjectKey>,
 ) -> ServiceResult {
     let (mut problems, mut used) = (Problems::default(), Used::default());
-    let endpoints = backends::of_service(
+    let (protocol, endpoints) = backends::of_service(
         context,
         &port.service,
         &port.port,
@@ -49,7 +49,7 @@ pub(super) fn translate(
     let name = port.pool_name();
     let service = context.objects.services.get(&port.service);
     let port_name = service.and_then(|service| port_of(service, &port.port).ok());
-    let attached = policies.winner(&port.service, port_name.map_or("", |(name, _)| name));
+    let attached = policies.winner(&port.service, port_name.map_or("", |(name, ..)| name));
     let (mut found, mut kept_out, mut is_tls) = (None, None, false);
     for key in attached.into_iter().chain(of_class) {
         used.note(Kind::BackendPool, key);
@@ -73,13 +73,19 @@ pub(super) fn translate(
             declared.map(|spec| read(spec).unwrap_or_else(Access::nobody))
         });
     }
-    let backend =
-        Backend { origin: name.as_str().into(), is_service: true, weight: 1, tier: 0, endpoints };
+    let backend = Backend {
+        origin: name.as_str().into(),
+        is_service: true,
+        weight: 1,
+        tier: 0,
+        protocol,
+        endpoints,
+    };
     let (pool, settings, times, redirect) =
         found.unwrap_or_else(|| (Pool::new(name), None, Times::default(), None));
     let lists = kept_out.or_else(|| pool.access.clone());
     let backend_tls = if is_tls { Some(BackendTls::Unresolved) } else { pool.backend_tls.clone() };
-    let pool = Pool { backends: vec![backend], access: lists, backend_tls, ..pool };
+    let pool = Pool { access: lists, backend_tls, ..pool }.with_backends(vec![backend]);
     ServiceResult { pool: Arc::new(pool), settings, times, redirect, problems, used }
 }
 

@@ -12,7 +12,7 @@ use crate::api::backend_pool as api;
 use crate::model::{
     Algorithm, ClientRegions, Coordinates, EndpointLimits, HashKey, HeaderName, HealthCheck,
     Limits, LocalityPreference, Outlier, Persistence, PersistenceKind, Pool, PoolName, Probe,
-    ProxyProtocol, RateKey, RateLimit, Region, RegionName, Retry, RetryCondition,
+    Protocol, ProxyProtocol, RateKey, RateLimit, Region, RegionName, Retry, RetryCondition,
 };
 
 /// Shortest time between two checks of an endpoint.
@@ -70,6 +70,10 @@ pub(super) fn translate(
         proxy_protocol: spec.proxy_protocol.as_ref().map(|spec| match spec.version {
             api::ProxyProtocolVersion::V1 => ProxyProtocol::V1,
             api::ProxyProtocolVersion::V2 => ProxyProtocol::V2,
+        }),
+        protocol: spec.backend_protocol.map(|protocol| match protocol {
+            api::BackendProtocol::Http1 => Protocol::Http1,
+            api::BackendProtocol::Http2 => Protocol::Http2,
         }),
         ..defaults
     })
@@ -312,6 +316,8 @@ fn limits(spec: &api::Limits, defaults: &Pool, problems: &mut Problems) -> Optio
             max_requests: endpoint.and_then(|e| e.max_requests).map(number),
             max_connections: endpoint.and_then(|e| e.max_connections).map(number),
         },
+        // Its backends say it.
+        shares_connections: false,
     })
 }
 

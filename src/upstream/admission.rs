@@ -129,13 +129,8 @@ impl Waiting {
 
 /// Lets a request in, queues it, or refuses it.
 pub(super) fn admit(state: &Arc<PoolState>, limits: &Limits) -> Admission {
-    // Each request needs a connection of its own towards the endpoint.
-    let most = match (limits.max_requests, limits.max_connections) {
-        (Some(requests), Some(connections)) => Some(requests.min(connections)),
-        (requests, connections) => requests.or(connections),
-    };
-    let per_endpoint = &limits.per_endpoint;
-    if most.is_none() && per_endpoint.max_requests.or(per_endpoint.max_connections).is_none() {
+    let most = limits.most_requests();
+    if most.is_none() && limits.most_requests_per_endpoint().is_none() {
         return Admission::Admitted(Permit::default());
     }
     // Nobody passes those who wait.

@@ -126,7 +126,7 @@ impl EndpointState {
 
     /// Begins a request if the endpoint has room; nothing when others took the room since `pick`.
     pub fn try_begin(self: &Arc<Self>, limits: &Limits) -> Option<InFlight> {
-        let Some(most) = most_requests(limits) else { return Some(self.begin()) };
+        let Some(most) = limits.most_requests_per_endpoint() else { return Some(self.begin()) };
         let more = |count: u32| (count < most).then(|| count + 1);
         self.in_flight.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
         Some(InFlight(Arc::clone(self)))
@@ -227,7 +227,7 @@ impl EndpointState {
 
     /// Returns whether it may take one more request.
     pub fn has_room(&self, limits: &Limits) -> bool {
-        most_requests(limits).is_none_or(|most| self.in_flight() < most)
+        limits.most_requests_per_endpoint().is_none_or(|most| self.in_flight() < most)
     }
 
     /// Returns the average latency in microseconds, once measured.
@@ -243,15 +243,6 @@ impl EndpointState {
     /// Starts its warm-up.
     pub(super) fn warm_up_from(&self, now: Millis) {
         self.ready_since.store(now.0, Ordering::Relaxed);
-    }
-}
-
-/// Returns how many requests an endpoint takes at once: each needs a connection of its own.
-fn most_requests(limits: &Limits) -> Option<u32> {
-    let bounds = &limits.per_endpoint;
-    match (bounds.max_requests, bounds.max_connections) {
-        (Some(requests), Some(connections)) => Some(requests.min(connections)),
-        (requests, connections) => requests.or(connections),
     }
 }
 

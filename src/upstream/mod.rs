@@ -16,6 +16,7 @@ mod events;
 mod ewma;
 mod geoip;
 pub mod http1;
+pub mod http2;
 mod outlier;
 mod padded;
 mod pool;

@@ -12,7 +12,7 @@ use super::balance::Selection;
 use super::clock::Millis;
 use super::padded::Padded;
 use super::{EndpointState, PoolState, Transport};
-use crate::model::{self, Readiness, RegionName};
+use crate::model::{self, Protocol, Readiness, RegionName};
 
 /// Pool is one version of a pool: what was declared, and the state that all versions share.
 #[derive(Debug)]
@@ -68,6 +68,15 @@ impl Pool {
     /// Returns the backend that an endpoint belongs to.
     pub fn backend_of(&self, member: &Member) -> Option<&model::Backend> {
         self.model.backends.get(member.backend)
+    }
+
+    /// Returns what the endpoint of an index speaks.
+    pub fn protocol_of(&self, index: usize) -> Protocol {
+        if !self.model.limits.shares_connections {
+            return Protocol::Http1;
+        }
+        let backend = self.endpoint(index).and_then(|member| self.backend_of(member));
+        backend.map_or(Protocol::Http1, |backend| self.model.protocol_of(backend))
     }
 
     /// Returns the present selection.

@@ -30,6 +30,14 @@ impl Stream {
         }
     }
 
+    /// Returns the socket.
+    pub fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(stream) => stream.get_ref().0,
+        }
+    }
+
     /// Asks the kernel whether the endpoint has closed or sent something for the user of the
     /// stream, beyond what the reactor has seen. What TLS sends for itself is taken in and does
     /// not count, such as tickets for later sessions.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use weir::model::{
     Algorithm, Backend, EndpointLimits, LocalityPreference, Outlier, Persistence, PersistenceKind,
-    Readiness, RegionName,
+    Protocol, Readiness, RegionName,
 };
 use weir::upstream::balance::{NoEndpoint, Tried};
 use weir::upstream::{Health, InFlight, Outcome, Pool, Surroundings};
@@ -67,7 +67,14 @@ fn build(plan: &Plan) -> weir::model::Pool {
             }
             let is_service = at % 3 != 0;
             let origin = if is_service { format!("s{at}").into() } else { "endpoint".into() };
-            Backend { origin, is_service, weight: *weight, tier: *tier, endpoints: vec![endpoint] }
+            Backend {
+                origin,
+                is_service,
+                weight: *weight,
+                tier: *tier,
+                protocol: Protocol::Http1,
+                endpoints: vec![endpoint],
+            }
         });
     let mut model = model(backends.collect());
     model.algorithm = plan.algorithm;

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use weir::model::{
-    Backend, ClientRegions, Coordinates, LocalityPreference, Readiness, Region, RegionName,
+    Backend, ClientRegions, Coordinates, LocalityPreference, Protocol, Readiness, Region,
+    RegionName,
 };
 use weir::upstream::{Health, Pool, Surroundings};
 
@@ -62,7 +63,7 @@ proptest! {
             let is_service = at % 2 == 0;
             Backend {
                 origin: if is_service { format!("s{at}").into() } else { "endpoint".into() },
-                is_service, weight: *weight, tier: *tier, endpoints: vec![endpoint],
+                is_service, weight: *weight, tier: *tier, protocol: Protocol::Http1, endpoints: vec![endpoint],
             }
         });
         let mut model = model(backends.collect());

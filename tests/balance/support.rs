@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use weir::metrics::Metrics;
-use weir::model::{Algorithm, Backend, Endpoint, Pool as Model, PoolName, RegionName};
+use weir::model::{Algorithm, Backend, Endpoint, Pool as Model, PoolName, Protocol, RegionName};
 use weir::upstream::balance::{NoEndpoint, Pick, PickTrace, RequestFacts, Tried, pick};
 use weir::upstream::{Millis, Options, Pool, Pools, Readers, Surroundings};
 
@@ -39,7 +39,14 @@ pub fn zoned(number: u32, zone: &str, region: &str) -> Endpoint {
 
 pub fn service(name: &str, weight: u32, endpoints: impl IntoIterator<Item = Endpoint>) -> Backend {
     let endpoints = endpoints.into_iter().collect();
-    Backend { origin: name.into(), is_service: true, weight, tier: 0, endpoints }
+    Backend {
+        origin: name.into(),
+        is_service: true,
+        weight,
+        tier: 0,
+        protocol: Protocol::Http1,
+        endpoints,
+    }
 }
 
 /// Static endpoints, numbered from 0, with these weights.
@@ -49,6 +56,7 @@ pub fn statics(weights: &[u32]) -> Vec<Backend> {
         is_service: false,
         weight: *weight,
         tier: 0,
+        protocol: Protocol::Http1,
         endpoints: vec![endpoint(number as u32)],
     };
     weights.iter().enumerate().map(backend).collect()

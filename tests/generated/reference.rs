@@ -5,9 +5,10 @@ use std::fmt::Write;
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Map, Value};
 use weir::api::backend_pool::{
-    Algorithm, CaCertificateKind, CipherSuite, ClientValidationMode, LocalityPreference,
-    PathMatchType, ProxyProtocolVersion, RateLimitKey, RetryTrigger, SessionPersistenceType,
-    SubjectAltNameType, TlsVersion, ValueMatchType, WellKnownCaCertificates,
+    Algorithm, BackendProtocol, CaCertificateKind, CipherSuite, ClientValidationMode,
+    LocalityPreference, PathMatchType, ProxyProtocolVersion, RateLimitKey, RetryTrigger,
+    SessionPersistenceType, SubjectAltNameType, TlsVersion, ValueMatchType,
+    WellKnownCaCertificates,
 };
 
 /// Returns the page.
@@ -132,6 +133,7 @@ fn meanings(field: &Value) -> String {
         variants::<CipherSuite>(),
         variants::<CaCertificateKind>(),
         variants::<ClientValidationMode>(),
+        variants::<BackendProtocol>(),
         variants::<LocalityPreference>(),
         variants::<PathMatchType>(),
         variants::<ProxyProtocolVersion>(),

@@ -40,16 +40,18 @@ fn table() -> String {
         let cases: Vec<_> = cases.iter().map(|c| (verdict(&c.expect), c.source)).collect();
         table += &row(&format!("requests: {kind}"), &cases);
     }
+    let verdict = |expect: &responses::kinds::Expect| match expect {
+        responses::kinds::Expect::Whole(_) => Verdict::Passed,
+        responses::kinds::Expect::Either(_) => Verdict::Either,
+        responses::kinds::Expect::Bad | responses::kinds::Expect::Broken => Verdict::Refused,
+    };
     for ((kind, _), cases) in responses::run::LEAST.iter().zip(responses::run::kinds()) {
-        use responses::kinds::Expect;
-        let verdict = |expect: &Expect| match expect {
-            Expect::Whole(_) => Verdict::Passed,
-            Expect::Either(_) => Verdict::Either,
-            Expect::Bad | Expect::Broken => Verdict::Refused,
-        };
         let cases: Vec<_> = cases.iter().map(|c| (verdict(&c.expect), c.source)).collect();
         table += &row(&format!("answers: {kind}"), &cases);
     }
+    let cases = responses::http2::cases();
+    let cases: Vec<_> = cases.iter().map(|c| (verdict(&c.expect), c.source)).collect();
+    table += &row("answers: HTTP/2", &cases);
     for ((kind, _), cases) in h2::run::LEAST.iter().zip(h2::run::kinds()) {
         use h2::run::Expect;
         let verdict = |expect: &Expect| match expect {

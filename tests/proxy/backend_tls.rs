@@ -17,7 +17,7 @@ use crate::support::authority::{Authority, Leaf, server, server_with};
 use crate::support::client::Answer;
 use crate::support::endpoint::{Endpoint, Reply, ok};
 
-fn settings(authority: &Authority) -> BackendTlsSettings {
+pub fn settings(authority: &Authority) -> BackendTlsSettings {
     BackendTlsSettings {
         hostname: "shop.internal".into(),
         names: Vec::new(),
@@ -27,7 +27,7 @@ fn settings(authority: &Authority) -> BackendTlsSettings {
     }
 }
 
-fn over_tls(pool: Pool, settings: BackendTlsSettings) -> Pool {
+pub fn over_tls(pool: Pool, settings: BackendTlsSettings) -> Pool {
     Pool { backend_tls: Some(BackendTls::Settings(Arc::new(settings))), ..pool }
 }
 

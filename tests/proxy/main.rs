@@ -18,6 +18,7 @@ mod client_certificates;
 mod draining;
 mod failure;
 mod guards;
+mod h2_endpoints;
 mod hosts;
 mod misdirected;
 mod proxy_header;

@@ -108,7 +108,7 @@ fn serve(stream: TcpStream, name: &str, served: &AtomicU64, delay: Duration) {
 
 /// `weir run --manifests`, ended when dropped.
 pub struct Weir {
-    child: Child,
+    pub child: Child,
     lines: Receiver<String>,
     pub log: Vec<String>,
     pub http: SocketAddr,

@@ -1,6 +1,7 @@
 //! What a pool points at: Services, endpoints, Secrets.
 
 use kube::KubeSchema;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 fn one() -> i32 {
@@ -117,4 +118,15 @@ pub struct SecretRef {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
     pub namespace: Option<String>,
+}
+
+/// BackendProtocol is what endpoints speak.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackendProtocol {
+    /// HTTP/1.1.
+    #[serde(rename = "HTTP1")]
+    Http1,
+    /// HTTP/2 from the first byte (h2c), as gRPC needs it; over TLS it is chosen in the handshake.
+    #[serde(rename = "HTTP2")]
+    Http2,
 }

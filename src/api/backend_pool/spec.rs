@@ -4,9 +4,9 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Access, Backend, BackendPoolStatus, BackendTls, HealthCheck, HttpsRedirect, Limits,
-    LoadBalancing, OutlierDetection, PoolTimeouts, PoolTls, ProxyProtocol, RateLimit, Retry, Route,
-    SessionPersistence, TargetRef,
+    Access, Backend, BackendPoolStatus, BackendProtocol, BackendTls, HealthCheck, HttpsRedirect,
+    Limits, LoadBalancing, OutlierDetection, PoolTimeouts, PoolTls, ProxyProtocol, RateLimit,
+    Retry, Route, SessionPersistence, TargetRef,
 };
 
 /// BackendPoolSpec declares backends, the routes that lead to them, and how requests are spread.
@@ -39,7 +39,7 @@ use super::{
     .message("at least one backend needs a weight above 0"))]
 #[x_kube(validation = Rule::new("!has(self.backends) || !has(self.targetRefs)")
     .message("backends and targetRefs exclude each other: with targetRefs the endpoints are those of the Services"))]
-#[x_kube(validation = Rule::new("has(self.backends) || has(self.targetRefs) || has(self.sessionPersistence) || has(self.healthCheck) || has(self.outlierDetection) || has(self.panicThreshold) || has(self.retry) || has(self.timeouts) || has(self.limits) || has(self.rateLimit) || has(self.backendTLS) || has(self.proxyProtocol) || has(self.access) || has(self.httpsRedirect) || has(self.routes) || has(self.tls) || (has(self.loadBalancing) && (has(self.loadBalancing.slowStart) || has(self.loadBalancing.locality) || (has(self.loadBalancing.algorithm) && self.loadBalancing.algorithm != 'RoundRobin')))")
+#[x_kube(validation = Rule::new("has(self.backends) || has(self.targetRefs) || has(self.sessionPersistence) || has(self.healthCheck) || has(self.outlierDetection) || has(self.panicThreshold) || has(self.retry) || has(self.timeouts) || has(self.limits) || has(self.rateLimit) || has(self.backendProtocol) || has(self.backendTLS) || has(self.proxyProtocol) || has(self.access) || has(self.httpsRedirect) || has(self.routes) || has(self.tls) || (has(self.loadBalancing) && (has(self.loadBalancing.slowStart) || has(self.loadBalancing.locality) || (has(self.loadBalancing.algorithm) && self.loadBalancing.algorithm != 'RoundRobin')))")
     .message("one of backends and targetRefs must be set; settings alone are for an IngressClass that names them"))]
 #[x_kube(validation = Rule::new("has(self.backends) || !has(self.routes)")
     .message("routes need backends: where requests for a Service go is said by Ingresses"))]
@@ -76,6 +76,11 @@ pub struct BackendPoolSpec {
     /// Source: Gateway API SessionPersistence (GEP-1619).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_persistence: Option<SessionPersistence>,
+
+    /// What the endpoints speak. Default is what the `appProtocol` of each Service's port says:
+    /// `kubernetes.io/h2c`, `h2c`, `http2` and `grpc` are HTTP/2, all else is HTTP/1.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend_protocol: Option<BackendProtocol>,
 
     /// Active checks of every endpoint. Without it, readiness comes from Kubernetes alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,4 +4,4 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-pub(super) use rules::{Added, Dropped, add, clean_answer};
+pub(super) use rules::{Added, Dropped, add, add_http2, clean_answer};

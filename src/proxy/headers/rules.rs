@@ -6,8 +6,6 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue};
 
-use crate::upstream::http1::line;
-
 /// Added is what Weir says of a request to the endpoint.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::proxy) struct Added<'a> {
@@ -99,83 +97,160 @@ fn is_own(name: &str) -> bool {
     own.iter().any(|own| name.bytes().zip(own.bytes()).all(|(a, b)| same(a, b)))
 }
 
-/// Writes the lines that Weir adds.
+/// Sink is where fields are written, piece by piece.
+pub(in crate::proxy) trait Sink {
+    /// Begins a field.
+    fn begin(&mut self, name: &'static str);
+    /// Writes more of its value.
+    fn push(&mut self, value: &[u8]);
+    /// Ends it.
+    fn end(&mut self);
+
+    /// Writes a whole field.
+    fn field(&mut self, name: &'static str, value: &[u8]) {
+        self.begin(name);
+        self.push(value);
+        self.end();
+    }
+}
+
+impl Sink for BytesMut {
+    fn begin(&mut self, name: &'static str) {
+        self.extend_from_slice(name.as_bytes());
+        self.extend_from_slice(b": ");
+    }
+
+    fn push(&mut self, value: &[u8]) {
+        self.extend_from_slice(value);
+    }
+
+    fn end(&mut self) {
+        self.extend_from_slice(b"\r\n");
+    }
+}
+
+/// FieldSink writes fields into a map.
+pub(in crate::proxy) struct FieldSink<'a> {
+    headers: &'a mut HeaderMap,
+    name: &'static str,
+    value: BytesMut,
+}
+
+impl<'a> FieldSink<'a> {
+    pub(in crate::proxy) fn new(headers: &'a mut HeaderMap) -> Self {
+        Self { headers, name: "", value: BytesMut::new() }
+    }
+}
+
+impl Sink for FieldSink<'_> {
+    fn begin(&mut self, name: &'static str) {
+        self.name = name;
+    }
+
+    fn push(&mut self, value: &[u8]) {
+        self.value.extend_from_slice(value);
+    }
+
+    fn end(&mut self) {
+        if let Ok(value) = HeaderValue::from_maybe_shared(self.value.split().freeze()) {
+            self.headers.append(HeaderName::from_static(self.name), value);
+        }
+    }
+}
+
+/// Writes the lines that Weir adds over HTTP/1.1.
 pub(in crate::proxy) fn add(out: &mut BytesMut, headers: &HeaderMap, added: &Added<'_>) {
+    add_fields(out, headers, added);
+    connection(out, headers, added);
+}
+
+/// Writes the fields that Weir adds over HTTP/2, where nothing is about one connection but that
+/// trailers are welcome. Source: RFC 9113 §8.2.2.
+pub(in crate::proxy) fn add_http2(out: &mut HeaderMap, headers: &HeaderMap, added: &Added<'_>) {
+    add_fields(&mut FieldSink::new(out), headers, added);
+    if wants_trailers(headers) {
+        out.insert(TE, HeaderValue::from_static("trailers"));
+    }
+}
+
+fn add_fields(out: &mut impl Sink, headers: &HeaderMap, added: &Added<'_>) {
     forwarded_for(out, headers, added);
     let kept = |name: &str| headers.get(name).filter(|_| added.is_trusted);
-    let keep_or = |out: &mut BytesMut, name: &str, own: &str| match kept(name) {
-        Some(value) => line(out, name, value.as_bytes()),
-        None => line(out, name, own.as_bytes()),
+    let mut keep_or = |name: &'static str, own: &str| match kept(name) {
+        Some(value) => out.field(name, value.as_bytes()),
+        None => out.field(name, own.as_bytes()),
     };
-    keep_or(out, "x-forwarded-proto", added.scheme);
+    keep_or("x-forwarded-proto", added.scheme);
     if !added.host.is_empty() {
-        keep_or(out, "x-forwarded-host", added.host);
+        keep_or("x-forwarded-host", added.host);
     }
     let mut digits = [0; 5];
-    keep_or(out, "x-forwarded-port", decimal(added.port, &mut digits));
-    keep_or(out, "x-request-id", added.request_id);
+    keep_or("x-forwarded-port", decimal(added.port, &mut digits));
+    keep_or("x-request-id", added.request_id);
     for name in ["x-real-ip", "x-forwarded-prefix"] {
         if let Some(value) = kept(name) {
-            line(out, name, value.as_bytes());
+            out.field(name, value.as_bytes());
         }
     }
     forwarded(out, headers, added);
     if let Some(certificate) = added.client_cert {
         // Source: RFC 9440 §2.2.
-        line(out, "client-cert", certificate.as_bytes());
+        out.field("client-cert", certificate.as_bytes());
     }
-    connection(out, headers, added);
     if headers.get_all(COOKIE).iter().nth(1).is_some() {
         let crumbs: Vec<&[u8]> =
             headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
-        line(out, "cookie", &crumbs.join(&b"; "[..]));
+        out.field("cookie", &crumbs.join(&b"; "[..]));
     }
 }
 
-fn forwarded_for(out: &mut BytesMut, headers: &HeaderMap, added: &Added<'_>) {
-    out.extend_from_slice(b"x-forwarded-for: ");
+fn forwarded_for(out: &mut impl Sink, headers: &HeaderMap, added: &Added<'_>) {
+    out.begin("x-forwarded-for");
     if added.is_trusted {
         for value in headers.get_all("x-forwarded-for") {
-            out.extend_from_slice(value.as_bytes());
-            out.extend_from_slice(b", ");
+            out.push(value.as_bytes());
+            out.push(b", ");
         }
     }
-    out.extend_from_slice(added.peer.as_bytes());
-    out.extend_from_slice(b"\r\n");
+    out.push(added.peer.as_bytes());
+    out.end();
 }
 
-fn forwarded(out: &mut BytesMut, headers: &HeaderMap, added: &Added<'_>) {
-    out.extend_from_slice(b"forwarded: ");
+fn forwarded(out: &mut impl Sink, headers: &HeaderMap, added: &Added<'_>) {
+    out.begin("forwarded");
     if added.is_trusted {
         for value in headers.get_all("forwarded") {
-            out.extend_from_slice(value.as_bytes());
-            out.extend_from_slice(b", ");
+            out.push(value.as_bytes());
+            out.push(b", ");
         }
     }
     let is_v6 = added.peer.contains(':');
     let (open, close): (&[u8], &[u8]) = if is_v6 { (b"\"[", b"]\"") } else { (b"", b"") };
     for part in [b"for=", open, added.peer.as_bytes(), close, b";proto="] {
-        out.extend_from_slice(part);
+        out.push(part);
     }
-    out.extend_from_slice(added.scheme.as_bytes());
+    out.push(added.scheme.as_bytes());
     if !added.host.is_empty() {
         // A port or brackets need quotes. Source: RFC 7239 §4.
         let quote: &[u8] = if added.host.contains(':') { b"\"" } else { b"" };
         for part in [b";host=", quote, added.host.as_bytes(), quote] {
-            out.extend_from_slice(part);
+            out.push(part);
         }
     }
-    out.extend_from_slice(b"\r\n");
+    out.end();
 }
 
-fn connection(out: &mut BytesMut, headers: &HeaderMap, added: &Added<'_>) {
-    let wants_trailers = headers.get_all(TE).iter().any(|value| {
+fn wants_trailers(headers: &HeaderMap) -> bool {
+    headers.get_all(TE).iter().any(|value| {
         value
             .as_bytes()
             .split(|&byte| byte == b',')
             .any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
-    });
-    let lines: &[u8] = match (added.is_upgrade, wants_trailers) {
+    })
+}
+
+fn connection(out: &mut BytesMut, headers: &HeaderMap, added: &Added<'_>) {
+    let lines: &[u8] = match (added.is_upgrade, wants_trailers(headers)) {
         (true, true) => b"connection: upgrade, te\r\nupgrade: websocket\r\nte: trailers\r\n",
         (true, false) => b"connection: upgrade\r\nupgrade: websocket\r\n",
         (false, true) => b"connection: te\r\nte: trailers\r\n",

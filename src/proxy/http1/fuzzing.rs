@@ -10,7 +10,7 @@ use super::answer::{self, Connection};
 use super::head;
 use crate::metrics::Reason;
 use crate::proxy::headers::{Added, clean_answer};
-use crate::proxy::{ClientLimits, gate, proxy_protocol, service};
+use crate::proxy::{ClientLimits, gate, outbound, proxy_protocol};
 use crate::upstream::clock::Millis;
 use crate::upstream::http1::Framing;
 
@@ -71,7 +71,7 @@ pub fn request(first: &[u8], rest: &[u8]) -> Result<Option<Taken>, Reason> {
         Framing::Empty | Framing::Close => None,
     };
     let mut forwarded = BytesMut::new();
-    service::encode(&mut forwarded, &parts, &admitted, &added, length);
+    outbound::encode(&mut forwarded, &parts, &admitted, &added, length);
     let (host, path) = (admitted.host.to_owned(), admitted.path.clone().into_owned());
     let query = admitted.query.map(str::to_owned);
     Ok(Some(Taken { framing, used, host, path, query, forwarded: forwarded.to_vec(), parts }))

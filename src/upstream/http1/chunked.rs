@@ -151,7 +151,7 @@ impl Chunked {
 /// Returns whether a field must not come in trailers: it frames or routes the message, says who
 /// speaks or how to read it. An underscore counts as a dash, as in heads.
 /// Source: RFC 9110 §6.5.1.
-pub(super) fn is_forbidden(name: &HeaderName) -> bool {
+pub(in crate::upstream) fn is_forbidden(name: &HeaderName) -> bool {
     let dashed;
     let name = match name.as_str() {
         plain if !plain.contains('_') => plain,

@@ -28,6 +28,7 @@ mod spare;
 mod tests;
 
 pub use body::Body;
+pub(super) use chunked::is_forbidden;
 pub use chunked::{Chunked, Decoded};
 pub use connection::Connection;
 pub use encode::{RequestHead, encode, line};
@@ -37,5 +38,6 @@ pub use fields::Fields;
 pub use framing::{Framing, keeps_alive, parse_decimal};
 pub use outgoing::{Outgoing, Output};
 pub use pieces::Pieces;
+pub(super) use pool::AddressHasher;
 pub use pool::{Checkout, Connections, Lease, Owner};
 pub use spare::{header_map, keep_buffer, keep_header_map};

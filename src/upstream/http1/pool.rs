@@ -243,7 +243,7 @@ impl Shelf {
 
 /// Addresses of allocations are spread well enough once their low zeros are gone.
 #[derive(Default)]
-struct AddressHasher(u64);
+pub(in crate::upstream) struct AddressHasher(u64);
 
 impl Hasher for AddressHasher {
     fn finish(&self) -> u64 {

@@ -3,6 +3,6 @@
 mod cases;
 mod client;
 mod floods;
-mod frames;
+pub mod frames;
 mod headers;
 pub mod run;

@@ -121,7 +121,7 @@ async fn run(codec: Codec, case: &Case) -> Result<(), String> {
     client.send(request.as_bytes()).await;
     let got = client.next(case.method == "HEAD").await;
     let stays = matches!(&got, Got::Answer(answer) if !answer.closes);
-    is_expected(case, got)?;
+    is_expected(&case.expect, got)?;
     if let End::Adds(_) = case.end {
         villain.may_add.notify_one();
         villain.has_added.notified().await;
@@ -139,15 +139,19 @@ async fn run(codec: Codec, case: &Case) -> Result<(), String> {
 }
 
 async fn served(client: &mut Client, path: &str) -> Result<(), String> {
+    served_as(client, path, path).await
+}
+
+pub async fn served_as(client: &mut Client, path: &str, body: &str) -> Result<(), String> {
     client.send(format!("GET {path} HTTP/1.1\r\nHost: front.example\r\n\r\n").as_bytes()).await;
     match client.next(false).await {
-        Got::Answer(answer) if answer.status == 200 && answer.body == path.as_bytes() => Ok(()),
+        Got::Answer(answer) if answer.status == 200 && answer.body == body.as_bytes() => Ok(()),
         got => Err(format!("{path} got {got:?}")),
     }
 }
 
-fn is_expected(case: &Case, got: Got) -> Result<(), String> {
-    match (&case.expect, got) {
+pub fn is_expected(expect: &Expect, got: Got) -> Result<(), String> {
+    match (expect, got) {
         (Expect::Bad | Expect::Broken | Expect::Either(_), Got::Answer(answer))
             if answer.status == 502 && is_ours(&answer) =>
         {
