@@ -128,6 +128,8 @@ const REFUSED: &[(&str, &str)] = &[
         "backendTLS: {minVersion: '1.1', validation: {hostname: a, wellKnownCACertificates: System}}",
         "spec.backendTLS.minVersion",
     ),
+    ("backendProtocol: HTTP3", "spec.backendProtocol"),
+    ("backendProtocol: http2", "spec.backendProtocol"),
     ("proxyProtocol: {}", "spec.proxyProtocol.version"),
     ("proxyProtocol: {version: v1}", "spec.proxyProtocol.version"),
     ("routes: []", "spec.routes"),
