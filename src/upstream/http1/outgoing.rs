@@ -170,8 +170,12 @@ where
         }
         if count > small {
             self.piece.advance(count - small);
-            if self.piece.is_empty() && self.is_chunked {
-                self.buffer.extend_from_slice(b"\r\n");
+            if self.piece.is_empty() {
+                // An empty piece would hold on to memory that the next read can use again.
+                self.piece = Bytes::new();
+                if self.is_chunked {
+                    self.buffer.extend_from_slice(b"\r\n");
+                }
             }
         }
     }

@@ -88,8 +88,15 @@ impl Drop for Pieces {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
+    use std::convert::Infallible;
+    use std::io::IoSlice;
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
 
+    use bytes::Bytes;
+    use http_body::Frame;
+
+    use super::super::{Error, Outgoing, Output};
     use super::*;
 
     /// Reads as much as there is room for, as from a socket that always has more.
@@ -106,6 +113,53 @@ mod tests {
         let (mut pieces, mut buffer) = (Pieces::new(), BytesMut::new());
         let lengths: Vec<_> = (0..8).map(|_| read(&mut pieces, &mut buffer).len() >> 10).collect();
         assert_eq!(lengths, [16, 32, 64, 128, 256, 256, 256, 256]);
+    }
+
+    /// A body that reads as an endpoint's does, eight times.
+    struct Reader(Pieces, BytesMut, Vec<usize>);
+
+    impl http_body::Body for Reader {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            let Self(pieces, buffer, lengths) = self.get_mut();
+            if lengths.len() == 8 {
+                return Poll::Pending;
+            }
+            let data = read(pieces, buffer);
+            lengths.push(data.len() >> 10);
+            Poll::Ready(Some(Ok(Frame::data(data))))
+        }
+    }
+
+    /// A socket that takes all but the last byte of a write.
+    struct Socket;
+
+    impl Output for Socket {
+        fn poll_write(
+            &mut self,
+            _context: &mut Context<'_>,
+            parts: &[IoSlice<'_>],
+        ) -> Poll<Result<usize, Error>> {
+            let length: usize = parts.iter().map(|part| part.len()).sum();
+            Poll::Ready(Ok((length - 1).max(1)))
+        }
+    }
+
+    #[test]
+    fn grows_while_a_message_is_sent() {
+        for length in [None, Some(1 << 30)] {
+            let body = Reader(Pieces::new(), BytesMut::new(), Vec::new());
+            let mut outgoing = Outgoing::new(BytesMut::from("head"), Some((body, length)), false);
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(outgoing.poll_send(&mut Socket, &mut context).is_pending());
+            let lengths = outgoing.body().map(|body| body.2.clone());
+            assert_eq!(lengths, Some(vec![16, 32, 64, 128, 256, 256, 256, 256]), "{length:?}");
+        }
     }
 
     #[test]
