@@ -32,7 +32,7 @@ pub(super) fn encode(
         lines.extend_from_slice(b"expect: 100-continue\r\n");
     }
     add(&mut lines, &parts.headers, added);
-    let (mut joined, dropped) = (String::new(), Dropped::of(&parts.headers));
+    let (mut joined, dropped) = (String::new(), Dropped::of(&parts.headers, added.is_trusted));
     let encoded = http1::RequestHead {
         method: &parts.method,
         target: target(parts, admitted, &mut joined),
@@ -69,7 +69,8 @@ pub(super) fn http2(request: &Forward<'_>) -> Result<Request<()>, Reason> {
     *head.version_mut() = Version::HTTP_2;
     let headers = head.headers_mut();
     headers.reserve(parts.headers.len() + 8);
-    let dropped = Dropped::of(&parts.headers);
+    let is_trusted = request.client.worker.options().trusted_hops > 0;
+    let dropped = Dropped::of(&parts.headers, is_trusted);
     for (name, value) in &parts.headers {
         if dropped.keeps(name) && ![HOST, CONTENT_LENGTH, TRANSFER_ENCODING].contains(name) {
             headers.append(name.clone(), value.clone());

@@ -82,7 +82,8 @@ fn refuse(
     mut record: Record,
 ) -> Response<AnswerBody> {
     let worker = &client.worker;
-    if record.route.is_none() {
+    // What is refused before its pool knows of it is counted here alone.
+    if record.pool.is_none() {
         client.stats.refused(worker.index, refusal.reason);
     }
     record.reason = Some(refusal.reason);
@@ -158,8 +159,11 @@ async fn route(
         reason: Reason::RateLimited,
         retry_after: Some(after.max(Duration::from_secs(1))),
     })?;
-    // A stream of messages may be idle between them. Source: gRPC over HTTP/2, Requests.
-    let is_call = parts.version == Version::HTTP_2 && grpc::is_grpc(&parts.headers);
+    // A stream of messages may be idle between them, where endpoints take such streams: a client's
+    // word for it is not enough. Source: gRPC over HTTP/2, Requests.
+    let is_call = parts.version == Version::HTTP_2
+        && pool.model.limits.shares_connections
+        && grpc::is_grpc(&parts.headers);
     let most = pool.model.limits.max_body_bytes.or(options.limits.max_body_bytes);
     body.bound(most, (!is_call).then_some(options.limits.progress))?;
     pool.count_request(now);

@@ -32,10 +32,12 @@ pub(in crate::proxy) struct Dropped<'a> {
     headers: &'a HeaderMap,
     lists_more: bool,
     joins_cookies: bool,
+    /// Whether a trusted proxy stands in front: what it says in words that Weir does not know stays.
+    is_trusted: bool,
 }
 
 impl<'a> Dropped<'a> {
-    pub(in crate::proxy) fn of(headers: &'a HeaderMap) -> Self {
+    pub(in crate::proxy) fn of(headers: &'a HeaderMap, is_trusted: bool) -> Self {
         let lists_more = options(headers).any(|option| {
             !matches!(
                 option.to_ascii_lowercase().as_slice(),
@@ -43,14 +45,15 @@ impl<'a> Dropped<'a> {
             )
         });
         let joins_cookies = headers.get_all(COOKIE).iter().nth(1).is_some();
-        Self { headers, lists_more, joins_cookies }
+        Self { headers, lists_more, joins_cookies, is_trusted }
     }
 
     /// Returns whether a field of the client goes on.
     pub(in crate::proxy) fn keeps(&self, name: &HeaderName) -> bool {
         let is_joined = self.joins_cookies && *name == COOKIE;
         let is_taken_off = self.lists_more && is_listed(self.headers, name);
-        !is_own(name.as_str()) && !is_joined && !is_taken_off
+        let is_forged = !self.is_trusted && is_forwarded(name.as_str());
+        !is_own(name.as_str()) && !is_forged && !is_joined && !is_taken_off
     }
 }
 
@@ -93,8 +96,19 @@ fn is_own(name: &str) -> bool {
         18 => &["x-forwarded-prefix"],
         _ => return false,
     };
+    own.iter().any(|own| begins_with(name, own))
+}
+
+/// Returns whether a field speaks for a proxy, in whatever word.
+fn is_forwarded(name: &str) -> bool {
+    const WORD: &str = "x-forwarded-";
+    name.len() > WORD.len() && begins_with(name, WORD)
+}
+
+/// Compares the beginning of a name; an underscore counts as a dash.
+fn begins_with(name: &str, word: &str) -> bool {
     let same = |a: u8, b: u8| a == b || (a == b'_' && b == b'-');
-    own.iter().any(|own| name.bytes().zip(own.bytes()).all(|(a, b)| same(a, b)))
+    name.bytes().zip(word.bytes()).all(|(a, b)| same(a, b))
 }
 
 /// Sink is where fields are written, piece by piece.

@@ -26,7 +26,7 @@ const ADDED: Added<'static> = Added {
 };
 
 fn forwarded(headers: &HeaderMap, added: &Added<'_>) -> Vec<String> {
-    let dropped = Dropped::of(headers);
+    let dropped = Dropped::of(headers, added.is_trusted);
     let mut lines: Vec<String> = headers
         .iter()
         .filter(|(name, _)| dropped.keeps(name))
@@ -45,6 +45,9 @@ fn a_stranger_cannot_speak_for_a_proxy() {
         ("x_forwarded_for", "6.6.6.6"),
         ("x-forwarded-proto", "https"),
         ("x-forwarded-host", "evil"),
+        ("x-forwarded-client-cert", "By=evil"),
+        ("x_forwarded_ssl", "on"),
+        ("x-forwarded-scheme", "https"),
         ("forwarded", "for=6.6.6.6"),
         ("x-real-ip", "6.6.6.6"),
         ("x-request-id", "mine"),

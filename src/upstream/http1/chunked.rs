@@ -164,10 +164,12 @@ pub(in crate::upstream) fn is_forbidden(name: &HeaderName) -> bool {
 }
 
 /// In order.
-const FORBIDDEN: [&str; 33] = [
+const FORBIDDEN: [&str; 36] = [
     "age",
     "authorization",
     "cache-control",
+    "client-cert",
+    "client-cert-chain",
     "connection",
     "content-encoding",
     "content-length",
@@ -178,6 +180,7 @@ const FORBIDDEN: [&str; 33] = [
     "expires",
     "forwarded",
     "host",
+    "http2-settings",
     "if-match",
     "if-none-match",
     "keep-alive",
@@ -232,9 +235,16 @@ mod tests {
     #[test]
     fn knows_what_no_trailer_may_say() {
         assert!(FORBIDDEN.is_sorted());
-        for name in
-            ["content-length", "host", "x-forwarded-for", "x_forwarded_for", "content_length"]
-        {
+        for name in [
+            "content-length",
+            "host",
+            "x-forwarded-for",
+            "x_forwarded_for",
+            "content_length",
+            "client-cert",
+            "client_cert_chain",
+            "http2-settings",
+        ] {
             assert!(is_forbidden(&HeaderName::from_static(name)), "{name}");
         }
         for name in ["grpc-status", "grpc-message", "x-sum", "etag", "digest", "server-timing"] {

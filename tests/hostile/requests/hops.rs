@@ -131,6 +131,10 @@ fn forged() -> Vec<Case> {
         "X_Forwarded_Host: evil.example",
         "X-Forwarded-Port: 1",
         "X-Forwarded-Prefix: /evil",
+        "X-Forwarded-Client-Cert: By=evil",
+        "X-Forwarded-Ssl: on",
+        "X_Forwarded_Scheme: https",
+        "Client-Cert: :Zm9yZ2Vk:",
         "X-Real-IP: 6.6.6.6",
         "X_Real_IP: 6.6.6.6",
         "Forwarded: for=6.6.6.6;host=evil.example",
@@ -144,7 +148,15 @@ fn forged() -> Vec<Case> {
     ]
     .iter()
     .map(|field| {
-        let names = ["x-forwarded_for", "x_forwarded_proto", "x_forwarded_host"];
+        let names = [
+            "x-forwarded_for",
+            "x_forwarded_proto",
+            "x_forwarded_host",
+            "x-forwarded-client-cert",
+            "x-forwarded-ssl",
+            "x_forwarded_scheme",
+            "client-cert",
+        ];
         let one = names.iter().fold(one(), |one, name| one.lacks(name));
         passed(format!("forged: {}", field.escape_debug()), FORGED, get(field), one)
     })

@@ -6,6 +6,7 @@ use http::Request;
 use super::endpoint::{Asked, Endpoint};
 use super::{client, pool_of, read, send};
 use crate::rig::{Rig, options, route};
+use crate::slow::{impatient, wait_out};
 
 fn call(path: &str, timeout: Option<&str>) -> Request<()> {
     let request = Request::post(format!("http://h2.example{path}"))
@@ -79,4 +80,24 @@ async fn an_answer_that_breaks_off_ends_with_a_status() {
     stream.send_data(Bytes::from_static(b"go"), true).unwrap();
     let (_, trailers) = read(answer.body_mut()).await.unwrap();
     assert_eq!(trailers.unwrap()["grpc-status"], "14");
+}
+
+#[tokio::test]
+async fn a_call_may_be_idle_before_its_answer() {
+    let endpoint = Endpoint::start(|mut asked: Asked| async move {
+        while let Some(data) = asked.body.data().await {
+            // The other client is cut off.
+            let Ok(data) = data else { return };
+            let _ = asked.body.flow_control().release_capacity(data.len());
+        }
+        asked.answer("heard");
+    })
+    .await;
+    let rig = Rig::with(pool_of(&[endpoint.address]), route(), impatient());
+    let mut http2 = client(&rig).await;
+    let (answer, mut body) = http2.send_request(call("/", None), false).unwrap();
+    wait_out(&rig).await;
+    body.send_data(Bytes::from_static(b"hello"), true).unwrap();
+    let (heard, _) = read(answer.await.unwrap().body_mut()).await.unwrap();
+    assert_eq!(heard, b"heard");
 }
