@@ -15,7 +15,8 @@ pub fn hundred_changes(rig: &Rig) {
     };
     secret("web-tls", HOST, 1);
     rig.apply(&web(0));
-    until("an answer", || is_served(rig, HOST));
+    // A Secret is read once something refers to it, by each replica for itself.
+    until("answers, by TLS too", || Load::try_a_moment(rig, &authority, HOST));
     let more = format!("host=shop.example.com,{HOST}");
     let name = "100 changes of pools, Ingresses and Secrets";
     let load = Load::start(rig, name, &authority, &more);

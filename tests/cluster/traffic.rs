@@ -79,16 +79,21 @@ impl Load {
         Self { child, name, has_no_websocket, start: Instant::now() }
     }
 
+    /// Returns whether a moment's requests for a host are all served, by TLS too.
+    pub fn try_a_moment(rig: &Rig, authority: &Authority, host: &str) -> bool {
+        let ca = authority.file(rig).display().to_string();
+        let to = format!("address={HTTP} host={host} https={HTTPS} ca={ca} rate=100");
+        let mut child = rig.load(&format!("{to} posts=false websocket=false"));
+        thread::sleep(Duration::from_millis(500));
+        let report = said(&mut child);
+        report.requests > 0 && report.failed == 0
+    }
+
     /// Ends the load; nothing may have failed.
     pub fn end(mut self) -> Report {
         let changed = self.start.elapsed();
         thread::sleep(STILL);
-        drop(self.child.stdin.take());
-        let mut said = String::new();
-        let mut out = self.child.stdout.take().expect("a pipe");
-        out.read_to_string(&mut said).expect("the load says something");
-        assert!(self.child.wait().expect("the load ends").success());
-        let report: Report = serde_json::from_str(&said).expect("a report");
+        let report = said(&mut self.child);
         println!(
             "{}: {:.0} s, {} requests ({:.0}/s), {} messages over {} WebSockets, {} failed; \
              {} sent again; latency median {} ms, 99% {} ms, most {} ms; the change took {:.1} s",
@@ -113,6 +118,16 @@ impl Load {
         assert!(report.messages > 0 || self.has_no_websocket);
         report
     }
+}
+
+/// Ends a load, and returns what it says.
+fn said(child: &mut Child) -> Report {
+    drop(child.stdin.take());
+    let mut said = String::new();
+    let mut out = child.stdout.take().expect("a pipe");
+    out.read_to_string(&mut said).expect("the load says something");
+    assert!(child.wait().expect("the load ends").success());
+    serde_json::from_str(&said).expect("a report")
 }
 
 /// Authority signs the certificates that the load sees.
