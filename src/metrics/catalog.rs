@@ -74,7 +74,7 @@ families! {
     PROTOCOL_REQUESTS Counter "weir_downstream_protocol_requests_total" ["listener", "protocol"]
         "Requests by the version of HTTP that the client speaks."
     REFUSED Counter "weir_downstream_refused_requests_total" ["listener", "reason"]
-        "Requests that were answered before they reached a route, by reason."
+        "Requests that were answered before they reached a pool, by reason."
     PROTOCOL_ERRORS Counter "weir_downstream_protocol_errors_total" ["listener"]
         "Connections that ended because the client broke its protocol."
     HANDSHAKES Counter "weir_downstream_tls_handshakes_total" ["listener", "result"]

@@ -30,7 +30,7 @@ pub struct ListenerTotals {
     pub accepted: u64,
     /// Connections open.
     pub open: u64,
-    /// Requests answered before they reached a route.
+    /// Requests answered before they reached a pool.
     pub refused: u64,
 }
 

@@ -25,7 +25,7 @@ pub struct HealthCheck {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tcp: Option<TcpCheck>,
 
-    /// The standard gRPC health service, over HTTP/2 without TLS.
+    /// The standard gRPC health service, over HTTP/2, by TLS where the pool has `backendTLS`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grpc: Option<GrpcCheck>,
 
