@@ -24,7 +24,7 @@ mod proxy {
 
     /// Writes the fields of a request as they go on, and those that Weir adds.
     pub(crate) fn request(out: &mut BytesMut, headers: &HeaderMap, is_trusted: bool) {
-        let dropped = Dropped::of(headers);
+        let dropped = Dropped::of(headers, is_trusted);
         for (name, value) in headers.iter().filter(|(name, _)| dropped.keeps(name)) {
             for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
                 out.extend_from_slice(part);
