@@ -26,7 +26,8 @@ pub(super) fn complete(value: &mut Value, schema: &Schema) {
                 }
             }
         }
-        (Value::Array(items), Shape::List { items: schema, .. }) => {
+        // Of a list that is too long nothing more will be looked at.
+        (Value::Array(items), Shape::List { items: schema, most, .. }) if items.len() <= *most => {
             for item in items {
                 complete(item, schema);
             }
@@ -35,6 +36,27 @@ pub(super) fn complete(value: &mut Value, schema: &Schema) {
             let whole = value.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < 9e15);
             if let (false, Some(number)) = (value.is_i64() || value.is_u64(), whole) {
                 *value = Value::from(number as i64);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Drops fields that the schema does not know, as the API server does before it stores an object.
+/// Source: Kubernetes apiextensions, pruning.
+pub(super) fn prune(value: &mut Value, schema: &Schema) {
+    match (value, &schema.shape) {
+        (Value::Object(fields), Shape::Object { properties, .. }) => {
+            fields.retain(|name, _| properties.contains_key(name));
+            for (name, field) in fields {
+                if let Some(property) = properties.get(name) {
+                    prune(field, property);
+                }
+            }
+        }
+        (Value::Array(items), Shape::List { items: schema, .. }) => {
+            for item in items {
+                prune(item, schema);
             }
         }
         _ => {}

@@ -4,9 +4,9 @@ use kube_cel::{CompiledSchema, Validator, compile_schema};
 use serde_json::Value;
 
 use super::decode::{decode, names};
-use super::defaults::complete;
-use super::problem::{FieldPath, Findings, Problem, Segment};
-use super::schema::{Schema, Shape, unknown};
+use super::defaults::{complete, prune};
+use super::problem::{FieldPath, Findings, MAX_PROBLEMS, MORE, Problem, Segment};
+use super::schema::{Schema, Shape};
 use crate::api::{BackendPool, backend_pool_crd};
 
 /// PoolSchema is the CRD of BackendPool, ready to validate.
@@ -54,9 +54,12 @@ impl PoolSchema {
         let mut problems = names(&object, true);
         let structure = self.check_structure(&object);
         // As in the API server: rules are about objects whose structure is right.
-        let broken_rules = if structure.fits() { self.check_rules(&object) } else { Vec::new() };
+        let fits = structure.fits();
         problems.extend(structure.into_problems());
-        problems.extend(broken_rules);
+        if fits {
+            self.prune(&mut object);
+            problems.extend(self.check_rules(&object));
+        }
         if problems.is_empty() {
             decode(object).map_err(|problem| vec![problem])
         } else {
@@ -73,10 +76,13 @@ impl PoolSchema {
             return findings;
         };
         for (name, value) in fields {
+            if findings.is_full() {
+                break;
+            }
             findings.within(Segment::Field(name.clone()), |findings| match properties.get(name) {
                 Some(property) => property.check(value, findings),
                 None if ["apiVersion", "kind", "metadata"].contains(&name.as_str()) => {}
-                None => findings.add_unknown(unknown(name, ["metadata", "spec"].into_iter())),
+                None => findings.add_unknown(name, ["metadata", "spec"].into_iter()),
             });
         }
         if !fields.contains_key("spec") {
@@ -98,8 +104,25 @@ impl PoolSchema {
             .map(|error| Problem::new(FieldPath::parse(&error.field_path), error.message))
             .collect();
         problems.sort_by_cached_key(|problem| problem.path.to_string());
-        problems.truncate(32);
+        if problems.len() > MAX_PROBLEMS {
+            problems.truncate(MAX_PROBLEMS);
+            problems.push(Problem::at(&[], MORE));
+        }
         problems
+    }
+
+    /// Drops fields that are not known: rules are not about them.
+    fn prune(&self, object: &mut Value) {
+        let Some(fields) = object.as_object_mut() else { return };
+        let Shape::Object { properties, .. } = &self.structure.shape else { return };
+        let kept = |name: &String| {
+            properties.contains_key(name)
+                || ["apiVersion", "kind", "metadata"].contains(&name.as_str())
+        };
+        fields.retain(|name, _| kept(name));
+        if let (Some(spec), Some(schema)) = (fields.get_mut("spec"), properties.get("spec")) {
+            prune(spec, schema);
+        }
     }
 }
 

@@ -1,13 +1,18 @@
 //! What is wrong with a manifest, and where.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use super::hint::closest;
 use super::text::Place;
 
-/// Most problems that are reported of one object; the reader fixes these first.
-const MAX_PROBLEMS: usize = 32;
+/// Most problems that are reported of one object; the reader mends these first.
+pub(super) const MAX_PROBLEMS: usize = 32;
+
+/// Says of an object that more is wrong with it than was reported.
+pub(super) const MORE: &str = "and more: mend these first";
 
 /// Segment is one step from an object to a part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,19 +128,42 @@ pub(super) struct Findings {
     path: Vec<Segment>,
     problems: Vec<Problem>,
     unknown: usize,
+    has_more: bool,
+    /// Which fields are known somewhere, as far as it was said.
+    said: BTreeSet<String>,
 }
 
 impl Findings {
     /// Notes a problem at the present path.
     pub(super) fn add(&mut self, message: impl Into<String>) {
-        if !self.is_full() {
+        if self.problems.len() >= MAX_PROBLEMS {
+            self.has_more = true;
+        } else {
             self.problems.push(Problem::new(FieldPath(self.path.clone()), message));
         }
     }
 
-    /// Notes that the field at the present path is not known.
-    pub(super) fn add_unknown(&mut self, message: String) {
-        self.unknown += usize::from(!self.is_full());
+    /// Notes that the field at the present path is not known, and which one was meant. What is
+    /// known there is said once.
+    pub(super) fn add_unknown<'a>(
+        &mut self,
+        name: &str,
+        known: impl Iterator<Item = &'a str> + Clone,
+    ) {
+        self.unknown += usize::from(self.problems.len() < MAX_PROBLEMS);
+        let message = match closest(name, known.clone()) {
+            Some(hint) => format!("unknown field; did you mean {hint}?"),
+            None => {
+                let known = known.collect::<Vec<_>>().join(", ");
+                if self.said.contains(&known) {
+                    "unknown field".to_owned()
+                } else {
+                    let message = format!("unknown field; known here: {known}");
+                    self.said.insert(known);
+                    message
+                }
+            }
+        };
         self.add(message);
     }
 
@@ -144,9 +172,9 @@ impl Findings {
         self.problems.len() == self.unknown
     }
 
-    /// Returns whether nothing more is noted.
+    /// Returns whether nothing more is noted: a walk need go no further.
     pub(super) fn is_full(&self) -> bool {
-        self.problems.len() >= MAX_PROBLEMS
+        self.has_more
     }
 
     /// Walks one step down.
@@ -156,8 +184,11 @@ impl Findings {
         self.path.pop();
     }
 
-    /// Returns what was found.
-    pub(super) fn into_problems(self) -> Vec<Problem> {
+    /// Returns what was found, and that there is more where there is.
+    pub(super) fn into_problems(mut self) -> Vec<Problem> {
+        if self.has_more {
+            self.problems.push(Problem::at(&[], MORE));
+        }
         self.problems
     }
 }

@@ -1,6 +1,7 @@
 //! A structural schema, and whether a value fits it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use regex::Regex;
 use serde_json::{Map, Value};
@@ -158,14 +159,21 @@ impl Schema {
         let Shape::List { items, least, most, unique } = &self.shape else { return };
         if list.len() < *least || list.len() > *most {
             findings.add(format!("must have {} items, not {}", span(*least, *most), list.len()));
+            return;
         }
-        let mut seen = BTreeSet::new();
-        for (index, item) in list.iter().take(*most).enumerate() {
+        let mut seen = BTreeMap::new();
+        for (index, item) in list.iter().enumerate() {
+            if findings.is_full() {
+                return;
+            }
             findings.within(Segment::Index(index), |findings| {
                 items.check(item, findings);
-                let key = unique.key(item, items);
-                if key.is_some_and(|key| !seen.insert(key)) {
-                    findings.add(unique.repeated(item));
+                let Some(key) = unique.key(item, items) else { return };
+                match seen.entry(key) {
+                    Entry::Vacant(free) => {
+                        free.insert(index);
+                    }
+                    Entry::Occupied(first) => findings.add(unique.repeated(item, *first.get())),
                 }
             });
         }
@@ -190,16 +198,8 @@ fn check_fields(
         }
         findings.within(Segment::Field(name.clone()), |findings| match properties.get(name) {
             Some(property) => property.check(value, findings),
-            None => findings.add_unknown(unknown(name, properties.keys().map(String::as_str))),
+            None => findings.add_unknown(name, properties.keys().map(String::as_str)),
         });
-    }
-}
-
-/// Says that a field is not known, and which one was meant.
-pub(super) fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    match closest(name, known.clone()) {
-        Some(hint) => format!("unknown field; did you mean {hint}?"),
-        None => format!("unknown field; known here: {}", known.collect::<Vec<_>>().join(", ")),
     }
 }
 
@@ -328,20 +328,20 @@ impl Unique {
         }
     }
 
-    fn repeated(&self, item: &Value) -> String {
+    /// Says that an item is there already, and where.
+    fn repeated(&self, item: &Value, first: usize) -> String {
         match self {
             Self::Keys(names) => {
                 let key = |name: &String| {
                     format!("{name} {}", item.get(name).map_or_else(String::new, Value::to_string))
                 };
                 let keys: Vec<String> = names.iter().map(key).collect();
-                format!(
-                    "{} occurs twice in the list; it must be unique",
-                    shortened(&keys.join(", "))
-                )
+                let keys = shortened(&keys.join(", "));
+                format!("item [{first}] of the list has {keys} already: each may be there once")
             }
             _ => {
-                format!("{} occurs twice in the list; leave one out", shortened(&item.to_string()))
+                let item = shortened(&item.to_string());
+                format!("{item} is item [{first}] of the list already: leave one out")
             }
         }
     }

@@ -21,9 +21,9 @@ pub enum Format {
 }
 
 impl Format {
-    /// Returns the format that the name of a file says.
+    /// Returns the format that the name of a file says, in lower or upper case.
     pub fn of_file(name: &str) -> Option<Self> {
-        match name.rsplit_once('.')?.1 {
+        match name.rsplit_once('.')?.1.to_ascii_lowercase().as_str() {
             "yaml" | "yml" => Some(Self::Yaml),
             "json" => Some(Self::Json),
             _ => None,

@@ -1,7 +1,7 @@
 //! From paths to an exit code.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -16,7 +16,7 @@ use crate::translate::Options;
 /// Prints the verdict on each object; the exit code is 1 where one is refused.
 ///
 /// # Errors
-/// Where a file cannot be read, or there is none.
+/// Where a path that is named leads to nothing, or there is no file.
 pub(in crate::app) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let sources = sources(&args.paths)?;
     let options = Options { standalone: !args.cluster, ..Options::default() };
@@ -52,11 +52,15 @@ pub(super) fn sources(named: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
         }
     }
     let read = |(path, format): (PathBuf, Format)| {
-        let bytes = read_bounded(&path);
-        let bytes = bytes.with_context(|| format!("cannot read {}", path.display()))?;
-        Ok(Source { path, format, bytes })
+        let bytes = read_bounded(&path).map_err(|error| match fs::symlink_metadata(&path) {
+            Ok(link) if link.is_symlink() && error.kind() == ErrorKind::NotFound => {
+                "leads nowhere: mend the symbolic link, or remove it".to_owned()
+            }
+            _ => format!("cannot be read: {error}"),
+        });
+        Source { path, format, bytes }
     };
-    found.into_iter().map(read).collect()
+    Ok(found.into_iter().map(read).collect())
 }
 
 /// Reads one byte above the bound at most, so that a file that is too large is seen to be.

@@ -12,7 +12,8 @@ use crate::translate::{Options, Translator};
 pub(super) struct Source {
     pub(super) path: PathBuf,
     pub(super) format: Format,
-    pub(super) bytes: Vec<u8>,
+    /// What is in it, or why that cannot be said.
+    pub(super) bytes: Result<Vec<u8>, String>,
 }
 
 /// Level says how bad a finding is.
@@ -86,17 +87,20 @@ impl fmt::Display for Finding {
 pub(super) fn check(sources: &[Source], options: Options, schema: &PoolSchema) -> Report {
     let mut review = Review::default();
     for source in sources {
-        match read(&source.bytes, source.format, schema) {
+        let bytes = match &source.bytes {
+            Ok(bytes) => bytes,
+            Err(why) => {
+                review.refuse(source, None, why);
+                continue;
+            }
+        };
+        match read(bytes, source.format, schema) {
             Ok(documents) => {
                 for document in documents {
                     review.take(source, document);
                 }
             }
-            Err(error) => {
-                review.report.objects += 1;
-                review.report.refused += 1;
-                review.say(source, error.place, "", Level::Refused, &error.to_string());
-            }
+            Err(error) => review.refuse(source, error.place, &error.to_string()),
         }
     }
     let mut translator = Translator::new(options);
@@ -131,6 +135,13 @@ impl Review {
             level,
             message: message.to_owned(),
         });
+    }
+
+    /// Says that a whole file is no use.
+    fn refuse(&mut self, source: &Source, place: Option<Place>, why: &str) {
+        self.report.objects += 1;
+        self.report.refused += 1;
+        self.say(source, place, "", Level::Refused, why);
     }
 
     fn take(&mut self, source: &Source, document: Document) {

@@ -9,7 +9,7 @@ fn report_of(files: &[(&str, &str)], standalone: bool) -> Report {
     let source = |(path, text): &(&str, &str)| Source {
         path: PathBuf::from(path),
         format: Format::Yaml,
-        bytes: text.as_bytes().to_vec(),
+        bytes: Ok(text.as_bytes().to_vec()),
     };
     let sources: Vec<Source> = files.iter().map(source).collect();
     check(&sources, Options { standalone, ..Options::default() }, &PoolSchema::new().unwrap())
@@ -181,6 +181,12 @@ fn folders_are_read_in_order_and_named_files_whatever_their_name() {
     let found = sources(&[path("c.txt"), folder.path().to_owned()]).unwrap();
     let found: Vec<PathBuf> = found.into_iter().map(|source| source.path).collect();
     assert_eq!(found, [path("c.txt"), path("a.json"), path("b.yaml")]);
+    std::os::unix::fs::symlink("nowhere", path("d.YAML")).unwrap();
+    let found = sources(&[folder.path().to_owned()]).unwrap();
+    let link = found.iter().find(|source| source.path.ends_with("d.YAML")).unwrap();
+    assert!(link.bytes.as_ref().unwrap_err().contains("leads nowhere"), "{:?}", link.bytes);
+    let report = check(&found, Options::default(), &PoolSchema::new().unwrap());
+    assert!(report.is_refused());
     let error = sources(&[path("none.yaml")]).err().unwrap();
     assert!(format!("{error:#}").contains("none.yaml"), "{error:#}");
     let empty = tempfile::tempdir().unwrap();

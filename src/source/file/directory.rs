@@ -1,19 +1,16 @@
 //! What is known of a directory, and how it is brought up to date.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use xxhash_rust::xxh3::xxh3_64;
-
-use super::list::{Stamp, manifests};
+use super::judge::{Found, Job, Judge, Judged};
+use super::list::{Listing, Stamp, manifests};
 use super::merge::{Identity, Merged, changes, merge};
-use crate::api::validate::{
-    Document, Format, MAX_BYTES, PoolSchema, Problem, UnusableSchema, Verdict, read,
-};
+use crate::api::validate::{Document, Format, Problem, UnusableSchema, Verdict};
 use crate::api::{Change, InvalidObject, Object};
 
 /// A file that was written later than this long ago may still be written to.
@@ -22,11 +19,18 @@ pub(super) const SETTLE: Duration = Duration::from_millis(50);
 /// Two writes within this time may leave the same stamp.
 const STAMP_GRAIN: Duration = Duration::from_secs(1);
 
+/// Bytes of changed files that one look judges, the smallest files first. What is above it is judged
+/// apart, so that a large file does not hold up the others.
+const MOST_AT_ONCE: u64 = 128 * 1024;
+
+/// Most troubles that are told of one file; the others are counted.
+const MOST_TROUBLES: usize = 100;
+
 /// Directory is a directory of manifests and what was last read of it.
 #[derive(Debug)]
 pub struct Directory {
     root: PathBuf,
-    schema: PoolSchema,
+    judge: Judge,
     files: BTreeMap<PathBuf, Manifest>,
     told: BTreeMap<Identity, Object>,
     /// The file that each object told is from.
@@ -58,13 +62,27 @@ struct Manifest {
     hash: u64,
     objects: Vec<(Identity, Object)>,
     troubles: Vec<String>,
+    /// How many more troubles there are.
+    untold: usize,
+}
+
+/// Troubles is what is wrong with one file, or between files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Troubles {
+    /// For people: each says where, what, and what would be right.
+    pub(super) told: Vec<String>,
+    /// How many there are, those that are not told included.
+    pub(super) count: usize,
 }
 
 /// Scan is what one look at the directory found.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
     pub(super) changes: Vec<Change>,
-    pub(super) troubles: Vec<String>,
+    /// What is wrong, by file.
+    pub(super) troubles: Vec<Troubles>,
+    /// A file that is to be judged apart, and then given to [`Directory::take`].
+    pub(super) later: Option<Job>,
     /// Whether files are being written, so that another look is due in [`SETTLE`].
     pub(super) is_unsettled: bool,
     /// Which directory it was; nothing where it could not be read.
@@ -82,7 +100,7 @@ impl Directory {
         }
         Ok(Self {
             root: root.to_owned(),
-            schema: PoolSchema::new()?,
+            judge: Judge::new()?,
             files: BTreeMap::new(),
             told: BTreeMap::new(),
             holders: BTreeMap::new(),
@@ -98,85 +116,123 @@ impl Directory {
     /// Looks at the directory and reads what changed since the last look.
     pub(super) fn scan(&mut self, now: SystemTime) -> Scan {
         let listed = fs::metadata(&self.root).and_then(|root| Ok((root, manifests(&self.root)?)));
-        let (root, listed) = match listed {
+        let (root, Listing { manifests: listed, dangling }) = match listed {
             Ok(listed) => listed,
             Err(error) => {
                 let trouble = format!(
                     "cannot read the directory {}: {error}; what was read before stays in use",
                     self.root.display()
                 );
-                return Scan { troubles: vec![trouble], ..Scan::default() };
+                return Scan { troubles: vec![Troubles::of(trouble)], ..Scan::default() };
             }
         };
         let mut scan = Scan { root: Some(Stamp::of(&root).identity), ..Scan::default() };
         self.files.retain(|path, _| listed.contains_key(path));
-        for (path, (format, stamp)) in listed {
-            scan.is_unsettled |= !self.refresh(path, format, stamp, now);
-        }
+        self.refresh(listed, now, &mut scan);
         self.is_listed = true;
         let files = self.files.iter().map(|(path, file)| (path.as_path(), &*file.objects));
         let Merged { objects, holders, left_out } = merge(files, &self.holders);
         scan.changes = changes(&self.told, &objects);
         (self.told, self.holders) = (objects, holders);
-        scan.troubles = self.files.values().flat_map(|file| &file.troubles).cloned().collect();
-        scan.troubles.extend(left_out);
+        scan.troubles = self.files.iter().map(|(path, file)| file.troubles(path)).collect();
+        scan.troubles.extend(left_out.into_iter().map(Troubles::of));
+        scan.troubles.extend(dangling.into_keys().map(|path| {
+            let path = path.display();
+            Troubles::of(format!("{path}: leads nowhere: mend the symbolic link, or remove it"))
+        }));
+        scan.troubles.retain(|troubles| !troubles.told.is_empty());
         scan
     }
 
-    /// Reads one file if it changed. Returns whether it is done being written.
-    fn refresh(&mut self, path: PathBuf, format: Format, stamp: Stamp, now: SystemTime) -> bool {
-        let known = self.files.get(&path);
-        if known.is_some_and(|known| known.stamp == stamp && !known.is_fresh) {
-            return true;
-        }
-        let age = stamp.age(now);
-        let is_changed = known.is_none_or(|known| known.stamp != stamp);
-        if self.is_listed && is_changed && age.is_some_and(|age| age < SETTLE) {
-            return false;
-        }
-        let is_fresh = age.is_none_or(|age| age < STAMP_GRAIN);
-        let bytes = match read_bounded(&self.root.join(&path)) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                let troubles = vec![format!("{}: cannot be read: {error}", path.display())];
-                self.keep(path, Manifest { stamp, is_fresh, hash: 0, objects: vec![], troubles });
-                return true;
+    /// Judges the files that changed. At the start that is all of them: nothing is told before
+    /// everything is known.
+    fn refresh(
+        &mut self,
+        listed: BTreeMap<PathBuf, (Format, Stamp)>,
+        now: SystemTime,
+        scan: &mut Scan,
+    ) {
+        let (mut jobs, mut again) = (Vec::new(), Vec::new());
+        for (path, (format, stamp)) in listed {
+            let known = self.files.get(&path);
+            if known.is_some_and(|known| known.stamp == stamp && !known.is_fresh) {
+                continue;
             }
-        };
-        let hash = xxh3_64(&bytes);
-        if let Some(known) = self.files.get_mut(&path).filter(|known| known.hash == hash) {
-            (known.stamp, known.is_fresh) = (stamp, is_fresh);
-            return true;
-        }
-        let mut file = Manifest { stamp, is_fresh, hash, objects: vec![], troubles: vec![] };
-        match read(&bytes, format, &self.schema) {
-            Ok(documents) => {
-                let before = self.files.get(&path).map_or(&[][..], |file| &file.objects);
-                file.take(&path, documents, before);
-                self.files.insert(path, file);
+            let age = stamp.age(now);
+            let is_changed = known.is_none_or(|known| known.stamp != stamp);
+            if self.is_listed && is_changed && age.is_some_and(|age| age < SETTLE) {
+                scan.is_unsettled = true;
+                continue;
             }
-            Err(error) => {
-                let place =
-                    error.place.map_or_else(String::new, |p| format!(":{}:{}", p.line, p.column));
-                file.troubles = vec![format!("{}{place}: {error}", path.display())];
-                self.keep(path, file);
-            }
+            let is_fresh = age.is_none_or(|age| age < STAMP_GRAIN);
+            let known = known.map(|known| known.hash);
+            let job = Job { root: self.root.clone(), path, format, stamp, is_fresh, known };
+            if is_changed { &mut jobs } else { &mut again }.push(job);
         }
-        true
+        // Almost surely as they were, which is quickly seen.
+        for job in again {
+            let judged = self.judge.judge(job);
+            self.take(judged);
+        }
+        jobs.sort_by_key(|job| job.stamp.length);
+        let mut bytes = 0;
+        for job in jobs {
+            bytes += job.stamp.length;
+            if self.is_listed && bytes > MOST_AT_ONCE {
+                scan.later = Some(job);
+                return;
+            }
+            let judged = self.judge.judge(job);
+            self.take(judged);
+        }
     }
 
-    /// Notes a file that cannot be used; its last good objects stay.
-    fn keep(&mut self, path: PathBuf, mut file: Manifest) {
-        if let Some(known) = self.files.remove(&path) {
-            file.objects = known.objects;
+    /// Takes what was found in a file. Where it cannot be used, its last good objects stay.
+    pub(super) fn take(&mut self, judged: Judged) {
+        let Judged { path, stamp, is_fresh, hash, found } = judged;
+        let known = self.files.remove(&path);
+        let before = known.as_ref().map_or(&[][..], |file| &file.objects);
+        let mut file =
+            Manifest { stamp, is_fresh, hash, objects: vec![], troubles: vec![], untold: 0 };
+        match found {
+            Found::Documents(documents) => file.take(&path, documents, before),
+            Found::Same => file = Manifest { stamp, is_fresh, ..known.unwrap_or(file) },
+            Found::Nothing(trouble) => {
+                file.objects = known.map(|known| known.objects).unwrap_or_default();
+                file.troubles.push(trouble);
+            }
         }
         self.files.insert(path, file);
     }
 }
 
+impl Troubles {
+    fn of(trouble: String) -> Self {
+        Self { told: vec![trouble], count: 1 }
+    }
+}
+
 impl Manifest {
+    fn troubles(&self, path: &Path) -> Troubles {
+        let mut told = self.troubles.clone();
+        if self.untold > 0 {
+            told.push(format!("{}: and {} more problems", path.display(), self.untold));
+        }
+        Troubles { told, count: self.troubles.len() + self.untold }
+    }
+
+    fn trouble(&mut self, trouble: impl FnOnce() -> String) {
+        if self.troubles.len() < MOST_TROUBLES {
+            self.troubles.push(trouble());
+        } else {
+            self.untold += 1;
+        }
+    }
+
     fn take(&mut self, path: &Path, documents: Vec<Document>, before: &[(Identity, Object)]) {
         let mut is_unclear = false;
+        let good: BTreeMap<&Identity, &Object> =
+            before.iter().rev().map(|(identity, object)| (identity, object)).collect();
         for document in documents {
             let Document { name, identity, verdict } = document;
             match (verdict, identity) {
@@ -187,13 +243,15 @@ impl Manifest {
                     self.objects.push((identity, object));
                 }
                 (Verdict::Refused(problems), identity) => {
-                    self.troubles.extend(problems.iter().map(|problem| told(path, &name, problem)));
+                    for problem in &problems {
+                        self.trouble(|| told(path, &name, problem));
+                    }
                     let Some(identity) = identity else {
                         is_unclear = true;
                         continue;
                     };
-                    let good = before.iter().find(|(known, _)| *known == identity);
-                    let object = good.map_or_else(|| refused(&problems), |(_, good)| good.clone());
+                    let good = good.get(&identity).copied().cloned();
+                    let object = good.unwrap_or_else(|| refused(&problems));
                     self.objects.push((identity, object));
                 }
                 (Verdict::Unread | Verdict::Read(..), _) => {
@@ -228,11 +286,4 @@ fn refused(problems: &[Problem]) -> Object {
 fn told(path: &Path, name: &str, problem: &Problem) -> String {
     let place = problem.place.map_or_else(String::new, |p| format!(":{}:{}", p.line, p.column));
     format!("{}{place}: {name}: {problem}", path.display())
-}
-
-/// Reads a file, one byte above the bound at most, so that its reader sees that it is too large.
-fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

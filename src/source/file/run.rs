@@ -8,8 +8,10 @@ use std::time::{Duration, SystemTime};
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinHandle;
 
-use super::directory::{Directory, SETTLE, Scan};
+use super::directory::{Directory, SETTLE, Scan, Troubles};
+use super::judge::{Job, Judge, Judged};
 use crate::metrics::Metrics;
 use crate::source::{Batch, Refused, State};
 
@@ -23,8 +25,8 @@ const LOOK: Duration = Duration::from_secs(5);
 /// The same where there are no events at all.
 const LOOK_WITHOUT_EVENTS: Duration = Duration::from_secs(1);
 
-/// Most problems that the state tells; all are logged.
-const MAX_TOLD: usize = 5;
+/// Most problems that the state tells; the log has more.
+const MAX_TOLD: usize = 10;
 
 /// Follows a directory until nobody listens any more.
 pub async fn run(
@@ -36,6 +38,7 @@ pub async fn run(
     let mut events = Events::default();
     let mut logged = BTreeSet::new();
     let mut is_synced = false;
+    let mut apart = Apart::default();
     loop {
         // Before the look: a change during it is an event that waits.
         events.follow(directory.path());
@@ -45,7 +48,8 @@ pub async fn run(
         });
         let Ok((back, scan)) = looked.await else { return };
         directory = back;
-        let Scan { changes, troubles, is_unsettled, root } = scan;
+        let Scan { changes, troubles, later, is_unsettled, root } = scan;
+        apart.start(later);
         events.check(root);
         let is_news = root.is_some() && !is_synced;
         is_synced |= root.is_some();
@@ -70,14 +74,51 @@ pub async fn run(
         tokio::select! {
             () = events.changed.notified() => tokio::time::sleep(QUIET).await,
             () = tokio::time::sleep(look) => {}
+            judged = apart.judged() => directory.take(judged),
             () = batches.closed() => return,
         }
     }
 }
 
+/// Apart judges one large file while others are looked at.
+#[derive(Default)]
+struct Apart {
+    running: Option<JoinHandle<Option<(Judge, Judged)>>>,
+    judge: Option<Judge>,
+}
+
+impl Apart {
+    /// Begins with a file, unless another is not done: it will be found again.
+    fn start(&mut self, job: Option<Job>) {
+        let Some(job) = job.filter(|_| self.running.is_none()) else { return };
+        let judge = self.judge.take();
+        self.running = Some(tokio::task::spawn_blocking(move || {
+            let judge = judge.or_else(|| Judge::new().ok())?;
+            let judged = judge.judge(job);
+            Some((judge, judged))
+        }));
+    }
+
+    /// Waits for what became of the file.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    async fn judged(&mut self) -> Judged {
+        if let Some(running) = &mut self.running {
+            let done = running.await;
+            self.running = None;
+            if let Ok(Some((judge, judged))) = done {
+                self.judge = Some(judge);
+                return judged;
+            }
+        }
+        std::future::pending().await
+    }
+}
+
 /// Logs each trouble once, and its end; returns how many are new.
-fn log(troubles: &[String], logged: &mut BTreeSet<String>) -> usize {
-    let now: BTreeSet<String> = troubles.iter().cloned().collect();
+fn log(troubles: &[Troubles], logged: &mut BTreeSet<String>) -> usize {
+    let now: BTreeSet<String> = troubles.iter().flat_map(|of| &of.told).cloned().collect();
     let new: Vec<&String> = now.difference(logged).collect();
     for trouble in &new {
         tracing::warn!("{trouble}");
@@ -90,13 +131,18 @@ fn log(troubles: &[String], logged: &mut BTreeSet<String>) -> usize {
     count
 }
 
-fn state_of(synced: bool, is_readable: bool, troubles: &[String]) -> State {
+fn state_of(synced: bool, is_readable: bool, troubles: &[Troubles]) -> State {
+    let all = || troubles.iter().flat_map(|of| &of.told);
     if !is_readable {
-        let trouble = (!troubles.is_empty()).then(|| troubles.join("; "));
+        let trouble = all().cloned().reduce(|all, one| format!("{all}; {one}"));
         return State { synced, trouble, refused: Refused::default() };
     }
-    let first = troubles.iter().take(MAX_TOLD).cloned().collect();
-    State { synced, trouble: None, refused: Refused { count: troubles.len(), first } }
+    // One of each file before the second of any.
+    let most = troubles.iter().map(|of| of.told.len()).max().unwrap_or(0).min(MAX_TOLD);
+    let first = (0..most).flat_map(|nth| troubles.iter().filter_map(move |of| of.told.get(nth)));
+    let first = first.take(MAX_TOLD).cloned().collect();
+    let count = troubles.iter().map(|of| of.count).sum();
+    State { synced, trouble: None, refused: Refused { count, first } }
 }
 
 /// Events of the file system.

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
 
 use super::directory::Scan;
+use super::judge::Judge;
 use super::{Directory, OpenError, run};
 use crate::api::{Change, Kind, Object, ObjectKey};
 use crate::metrics::Metrics;
@@ -68,6 +69,11 @@ fn short(change: &Change) -> String {
     format!("{sign}{} {}", change.kind, change.key.name)
 }
 
+/// Returns what is wrong, file by file.
+fn troubles(scan: &Scan) -> Vec<String> {
+    scan.troubles.iter().flat_map(|of| of.told.clone()).collect()
+}
+
 fn port_of(change: &Change) -> i32 {
     match change.object.as_ref().unwrap() {
         Object::Service(service) => service.spec.as_ref().unwrap().ports.as_ref().unwrap()[0].port,
@@ -85,10 +91,15 @@ fn manifests_are_found_by_their_names_in_all_folders() {
     rig.write("deep/er/d.yml", &service("d", 80));
     let json = r#"{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "e"}}"#;
     rig.write("e.json", json);
+    rig.write("h.YAML", &service("h", 80));
+    rig.write("i.Yml", &service("i", 80));
     rig.write("notes.txt", "not: read: at: all");
     rig.write(".hidden.yaml", &service("f", 80));
     rig.write(".git/g.yaml", &service("g", 80));
-    assert_eq!(rig.told(), ["+Service b", "+Service c", "+Service d", "+Service e"]);
+    assert_eq!(
+        rig.told(),
+        ["+Service b", "+Service c", "+Service d", "+Service e", "+Service h", "+Service i"]
+    );
     assert_eq!(rig.told(), Vec::<String>::new());
 }
 
@@ -134,9 +145,9 @@ fn a_broken_file_keeps_its_last_good_objects() {
     rig.write("b.yaml", &service("b", 81));
     let scan = rig.scan();
     assert_eq!(scan.changes.iter().map(short).collect::<Vec<_>>(), ["+Service b"]);
-    assert_eq!(scan.troubles.len(), 1);
-    assert!(scan.troubles[0].starts_with("a.yaml:3:"), "{:?}", scan.troubles);
-    assert_eq!(rig.scan().troubles.len(), 1, "said as long as it is so");
+    assert_eq!(troubles(&scan).len(), 1);
+    assert!(troubles(&scan)[0].starts_with("a.yaml:3:"), "{:?}", scan.troubles);
+    assert_eq!(troubles(&rig.scan()).len(), 1, "said as long as it is so");
     rig.write("a.yaml", &service("a", 82));
     let scan = rig.scan();
     assert_eq!((short(&scan.changes[0]), scan.troubles), ("+Service a".to_owned(), vec![]));
@@ -154,7 +165,7 @@ fn a_refused_object_keeps_its_last_good_state_and_stops_no_other() {
         ["+BackendPool b", "!BackendPool c"]
     );
     assert_eq!(
-        scan.troubles[0],
+        troubles(&scan)[0],
         "a.yaml:7:39: BackendPool default/a: spec.backends[0].endpoint.port: must be a whole \
          number, not the string \"http\""
     );
@@ -176,7 +187,8 @@ fn a_document_that_cannot_be_read_stops_no_other_and_takes_nothing_away() {
     let changes: Vec<_> = scan.changes.iter().map(|c| (short(c), port_of(c))).collect();
     let changed = ["a", "c", "d"].map(|name| (format!("+Service {name}"), 2));
     assert_eq!(changes, changed);
-    let [trouble] = scan.troubles.as_slice() else { panic!("{:?}", scan.troubles) };
+    let told = troubles(&scan);
+    let [trouble] = told.as_slice() else { panic!("{told:?}") };
     let line: u64 = trouble.split(':').nth(1).unwrap().parse().unwrap();
     assert!((7..=8).contains(&line), "{trouble}");
     assert!(trouble.contains("document 2"), "{trouble}");
@@ -195,7 +207,7 @@ fn of_two_equal_names_the_first_path_counts_at_the_start() {
     let scan = rig.scan();
     assert_eq!((scan.changes.len(), port_of(&scan.changes[0])), (1, 1));
     assert_eq!(
-        scan.troubles,
+        troubles(&scan),
         [
             "a.yaml: Service default/a is in a.yaml already, which counts: leave one out",
             "b.yaml: Service default/a is in a.yaml already, which counts: leave one out"
@@ -212,7 +224,7 @@ fn a_copy_takes_nothing_away_until_the_first_goes() {
     let scan = rig.scan();
     assert_eq!(scan.changes, []);
     assert_eq!(
-        scan.troubles,
+        troubles(&scan),
         [
             "a-copy.yaml: BackendPool default/a is in pools.yaml already, which counts: leave one out"
         ]
@@ -223,10 +235,10 @@ fn a_copy_takes_nothing_away_until_the_first_goes() {
     assert_eq!(rig.scan().changes, [], "a file that breaks keeps what it held");
     rig.remove("pools.yaml");
     let scan = rig.scan();
-    assert_eq!((port_of(&scan.changes[0]), scan.troubles.len()), (1, 0));
+    assert_eq!((port_of(&scan.changes[0]), troubles(&scan).len()), (1, 0));
     rig.write("pools.yaml", &pool("a", "82"));
     let scan = rig.scan();
-    assert_eq!((scan.changes.len(), scan.troubles.len()), (0, 1), "it comes back as the copy");
+    assert_eq!((scan.changes.len(), troubles(&scan).len()), (0, 1), "it comes back as the copy");
 }
 
 #[test]
@@ -280,7 +292,7 @@ fn a_directory_that_vanishes_takes_nothing_with_it() {
     fs::rename(rig.directory.path(), &away).unwrap();
     let scan = rig.scan();
     assert!(scan.changes.is_empty() && scan.root.is_none(), "{scan:?}");
-    assert!(scan.troubles[0].contains("stays in use"), "{:?}", scan.troubles);
+    assert!(troubles(&scan)[0].contains("stays in use"), "{:?}", scan.troubles);
     fs::rename(&away, rig.folder.path().join("in")).unwrap();
     let scan = rig.scan();
     assert!(scan.changes.is_empty() && scan.troubles.is_empty(), "{scan:?}");
@@ -293,7 +305,58 @@ fn a_loop_of_links_ends() {
     symlink(".", rig.folder.path().join("self")).unwrap();
     let scan = rig.scan();
     assert_eq!(scan.changes.iter().map(short).collect::<Vec<_>>(), ["+Service a"]);
-    assert_eq!(scan.troubles, Vec::<String>::new());
+    assert_eq!(troubles(&scan), Vec::<String>::new());
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_said() {
+    let mut rig = Rig::new();
+    symlink("gone.yaml", rig.folder.path().join("a.yaml")).unwrap();
+    symlink("gone", rig.folder.path().join("b")).unwrap();
+    symlink("gone.yaml", rig.folder.path().join(".c.yaml")).unwrap();
+    let said = ["a.yaml: leads nowhere: mend the symbolic link, or remove it"];
+    assert_eq!(troubles(&rig.scan()), said);
+    rig.write("gone.yaml", &service("a", 80));
+    rig.remove("a.yaml");
+    let scan = rig.scan();
+    assert_eq!((scan.changes.len(), troubles(&scan).len()), (1, 0));
+}
+
+#[test]
+fn a_large_file_is_judged_apart_and_holds_up_no_other() {
+    let mut rig = Rig::new();
+    rig.write("a.yaml", &service("a", 80));
+    let many =
+        |port: u16| (0..2_000).map(|n| service(&format!("large{n}"), port)).collect::<String>();
+    rig.write("large.yaml", &many(80));
+    let scan = rig.scan();
+    assert_eq!(scan.changes.len(), 2_001, "at the start everything is read");
+    assert!(scan.later.is_none());
+    rig.write("large.yaml", &many(81));
+    rig.write("a.yaml", &service("a", 81));
+    let scan = rig.scan();
+    assert_eq!(scan.changes.iter().map(short).collect::<Vec<_>>(), ["+Service a"]);
+    let judged = Judge::new().unwrap().judge(scan.later.unwrap());
+    rig.directory.take(judged);
+    let scan = rig.scan();
+    assert_eq!((scan.changes.len(), port_of(&scan.changes[0])), (2_000, 81));
+    assert!(scan.later.is_none());
+    // What was judged is the file as it was then.
+    rig.write("large.yaml", &many(82));
+    let later = rig.scan().later.unwrap();
+    rig.remove("large.yaml");
+    rig.directory.take(Judge::new().unwrap().judge(later));
+    assert_eq!(rig.told().len(), 2_000, "gone");
+}
+
+#[test]
+fn of_a_file_with_a_thousand_mistakes_some_are_told_and_all_counted() {
+    let mut rig = Rig::new();
+    rig.write("a.yaml", &(0..1_000).map(|n| pool(&format!("p{n}"), "0")).collect::<String>());
+    let scan = rig.scan();
+    let [of_file] = scan.troubles.as_slice() else { panic!("{:?}", scan.troubles) };
+    assert_eq!((of_file.told.len(), of_file.count), (101, 1_000));
+    assert_eq!(of_file.told[100], "a.yaml: and 900 more problems");
 }
 
 struct Running {
@@ -358,6 +421,30 @@ async fn trouble_is_in_the_state_as_long_as_it_lasts() {
     assert_eq!((state.synced, state.refused.count), (true, 0), "{state:?}");
     fs::rename(&away, running.folder.path()).unwrap();
     running.state.wait_for(good).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_large_file_is_told_when_it_is_judged() {
+    let mut running = start(&service("a", 80));
+    running.batches.recv().await.unwrap();
+    let many: String = (0..2_000).map(|n| service(&format!("large{n}"), 80)).collect();
+    replace(running.folder.path(), &many);
+    assert_eq!(running.batches.recv().await.unwrap().changes.len(), 2_001);
+    replace(running.folder.path(), &service("a", 81));
+    assert_eq!(running.batches.recv().await.unwrap().changes.len(), 2_001);
+}
+
+#[tokio::test]
+async fn the_state_names_each_file_before_it_names_one_twice() {
+    let mut running = start(&(0..30).map(|n| pool(&format!("p{n}"), "0")).collect::<String>());
+    fs::write(running.folder.path().join("b.yaml"), "a: [").unwrap();
+    fs::write(running.folder.path().join("c.yaml"), "kind: 7\napiVersion: v1\n").unwrap();
+    running.batches.recv().await.unwrap();
+    let state = running.state.wait_for(|state| state.refused.count == 32).await.unwrap();
+    let first: Vec<&str> =
+        state.refused.first.iter().map(|one| one.split(':').next().unwrap()).collect();
+    assert_eq!(first[..4], ["a.yaml", "b.yaml", "c.yaml", "a.yaml"]);
+    assert_eq!(first.len(), 10);
 }
 
 #[tokio::test]

@@ -111,9 +111,24 @@ fn too_large_a_file_is_refused_unread() {
 }
 
 #[test]
-fn a_huge_list_gives_few_problems() {
+fn a_list_that_is_too_long_is_not_looked_into() {
     let spec = format!("backends: [{}]", "{weight: x}, ".repeat(50_000));
-    assert!(problems(&spec).len() <= 33);
+    assert_eq!(problems(&spec), ["spec.backends: must have 1 to 64 items, not 50000"]);
+}
+
+#[test]
+fn of_a_hundred_thousand_mistakes_the_first_are_said_and_that_there_are_more() {
+    let unknown: String = (0..100_000).map(|n| format!("f{n}: 1\n")).collect();
+    let said = problems(&format!("backends: [{{weight: 1}}]\n{unknown}"));
+    let rule = "spec.backends[0]: exactly one of service and endpoint must be set";
+    assert!(said.iter().any(|one| one == rule), "{said:?}");
+    assert!(said.iter().any(|one| one == "and more: mend these first"), "{said:?}");
+    assert_eq!(said.len(), 34);
+    assert!(said.concat().len() < 2_048, "{}", said.concat().len());
+    let wrong = format!("backends: [{}]", "{weight: x}, ".repeat(64));
+    assert_eq!(problems(&wrong).len(), 33);
+    let enough = format!("backends: [{}]", "{weight: x}, ".repeat(16));
+    assert_eq!(problems(&enough).len(), 16, "there is no more");
 }
 
 #[test]

@@ -64,12 +64,12 @@ fn lists_of_unique_things_hold_each_once() {
     let headers = "routes: [{matches: [{headers: [{name: a, value: b}, {name: a, value: c}]}]}]";
     assert_eq!(
         problems(&format!("{BACKENDS}{headers}")),
-        ["spec.routes[0].matches[0].headers[1]: name \"a\" occurs twice in the list; \
-             it must be unique"]
+        ["spec.routes[0].matches[0].headers[1]: item [0] of the list has name \"a\" already: \
+             each may be there once"]
     );
     assert_eq!(
         problems(&format!("{BACKENDS}retry: {{triggers: [reset, timeout, reset]}}")),
-        ["spec.retry.triggers[2]: \"reset\" occurs twice in the list; leave one out"]
+        ["spec.retry.triggers[2]: \"reset\" is item [0] of the list already: leave one out"]
     );
 }
 
@@ -138,6 +138,18 @@ fn all_problems_of_an_object_are_said_at_once() {
     let said =
         problems("backends: [{service: {name: A, port: 0}, weight: -1, tier: 16}]\nlimit: {}");
     assert_eq!(said.len(), 5, "{said:?}");
+}
+
+#[test]
+fn what_is_known_is_said_once() {
+    let said = problems(&format!("{BACKENDS}foo123: 1\nbar456: 2\nbaz789: 3"));
+    assert_eq!(said.len(), 3, "{said:?}");
+    assert_eq!(
+        said.iter().filter(|one| one.contains("known here: access, ")).count(),
+        1,
+        "{said:?}"
+    );
+    assert_eq!(said[1..], ["spec.baz789: unknown field", "spec.foo123: unknown field"]);
 }
 
 #[test]
