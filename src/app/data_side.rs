@@ -50,7 +50,10 @@ pub(super) fn spawn(
         https: Some(args.https.unwrap_or_else(|| default_address(args, 8443))),
         workers: workers(args),
         is_held: true,
-        trusted_hops: args.trusted_hops,
+        trusted: proxy::Trusted {
+            hops: args.trusted_hops,
+            networks: args.trusted_networks.clone(),
+        },
         proxy_protocol: args.proxy_protocol.clone(),
         reason_header: args.reason_header,
         access_log,

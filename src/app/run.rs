@@ -105,6 +105,16 @@ fn refuse_ignored(args: &RunArgs) -> anyhow::Result<()> {
             "{flag} is about a cluster and does nothing with --manifests: leave it out"
         );
     }
+    anyhow::ensure!(
+        args.trusted_hops == 0 || !args.trusted_networks.is_empty(),
+        "--trusted-hops believes nobody without --trusted-networks: say where the proxies in front are, \
+         for instance 10.0.0.0/8"
+    );
+    anyhow::ensure!(
+        args.trusted_hops > 0 || args.trusted_networks.is_empty(),
+        "--trusted-networks does nothing without --trusted-hops: say how many proxies are in front, for \
+         instance 1"
+    );
     Ok(())
 }
 

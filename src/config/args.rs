@@ -87,10 +87,16 @@ pub struct RunArgs {
     #[arg(long, env = "WEIR_REGION")]
     pub region: Option<String>,
 
-    /// Trusted proxies in front of Weir: the client's address is that many places from the right
-    /// end of X-Forwarded-For. 0 trusts nobody and replaces the header
+    /// The most trusted proxies in front of Weir: the client's address is that many places from the
+    /// right end of X-Forwarded-For, as far as proxies of --trusted-networks stand there. 0 trusts nobody
+    /// and replaces the header
     #[arg(long, env = "WEIR_TRUSTED_HOPS", value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=16))]
     pub trusted_hops: u8,
+
+    /// Networks of these proxies, comma separated. Who connects from elsewhere is a client whatever it
+    /// says; 0.0.0.0/0,::/0 believes everybody who reaches the port
+    #[arg(long, env = "WEIR_TRUSTED_NETWORKS", value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
+    pub trusted_networks: Vec<IpNet>,
 
     /// Networks whose connections begin with a PROXY protocol header (v1 or v2), comma separated
     #[arg(long, env = "WEIR_PROXY_PROTOCOL", value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]

@@ -13,13 +13,14 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::CONNECTION;
-use http::{HeaderValue, Method, StatusCode, Version, request};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, request};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::body::AnswerBody;
+use super::client::{Trace, is_in};
 use super::client_body::ClientBody;
 use super::handshake::{ClientTls, handshake};
 use super::http1::Stream;
@@ -53,6 +54,8 @@ pub(super) struct Client {
     pub(super) peer_text: String,
     pub(super) port: u16,
     pub(super) is_tls: bool,
+    /// Whether the peer is a proxy that is believed.
+    pub(super) is_trusted: bool,
     /// What the handshake told.
     pub(super) tls: Option<Box<ClientTls>>,
     pub(super) watch: Arc<Watch>,
@@ -85,6 +88,7 @@ impl Client {
             peer_text: peer.ip().to_canonical().to_string(),
             port,
             is_tls,
+            is_trusted: worker.options().trusted.is_proxy(peer.ip()),
             tls: None,
             own: None,
             owner: OnceCell::new(),
@@ -94,6 +98,18 @@ impl Client {
 }
 
 impl Client {
+    /// Takes note of who it is that a proxy speaks for.
+    fn speaks_for(&mut self, peer: SocketAddr) {
+        self.peer = peer;
+        self.peer_text = peer.ip().to_canonical().to_string();
+        self.is_trusted = self.worker.options().trusted.is_proxy(peer.ip());
+    }
+
+    /// Returns where a request of this connection came from.
+    pub(super) fn trace(&self, headers: &HeaderMap) -> Trace {
+        self.worker.options().trusted.trace(self.peer.ip(), headers)
+    }
+
     /// Counts a request of this connection.
     pub(super) fn count_request(&self) {
         self.requests.set(self.requests.get().saturating_add(1));
@@ -213,8 +229,8 @@ async fn begin(mut stream: TcpStream, client: &mut Client) -> Option<Spoken> {
         match announced {
             Some(Some(Ok((parties, rest)))) => {
                 if let Some(Parties { client: peer, own }) = parties {
-                    (client.peer, client.own) = (peer, Some(own));
-                    client.peer_text = peer.ip().to_canonical().to_string();
+                    client.own = Some(own);
+                    client.speaks_for(peer);
                 }
                 ahead = rest;
             }
@@ -261,11 +277,9 @@ async fn begin(mut stream: TcpStream, client: &mut Client) -> Option<Spoken> {
     Some(spoken(stream, BytesMut::new()))
 }
 
-/// Returns whether the peer begins with a PROXY header. A socket for both families shows addresses
-/// of version 4 as mapped ones.
+/// Returns whether the peer begins with a PROXY header.
 fn is_announced(client: &Client) -> bool {
-    let peer = client.peer.ip().to_canonical();
-    client.worker.options().proxy_protocol.iter().any(|net| net.contains(&peer))
+    is_in(&client.worker.options().proxy_protocol, client.peer.ip())
 }
 
 /// Returns nothing when the time passes first.

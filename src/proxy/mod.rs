@@ -49,6 +49,7 @@ mod websocket;
 mod wheel;
 mod worker;
 
+pub use client::Trusted;
 pub use handle::{Handle, Opener, spawn};
 #[doc(hidden)]
 pub use http1::fuzzing;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::access_log::AccessLog;
+use super::client::Trusted;
 use super::pace::Progress;
 use super::pressure::Pressure;
 use crate::tls::ServerTls;
@@ -26,8 +27,8 @@ pub struct Options {
     /// Whether connections wait to be accepted until [`Opener::open`](super::Opener::open): before the
     /// first table every answer would be a wrong 404. Default is no.
     pub is_held: bool,
-    /// Proxies in front of this one that forward the client's address truthfully. Default is 0.
-    pub trusted_hops: u8,
+    /// Proxies in front of this one that forward the client's address truthfully. Default is none.
+    pub trusted: Trusted,
     /// Peers that begin each connection with a PROXY protocol header. Default is none.
     pub proxy_protocol: Vec<IpNet>,
     /// Whether answers that Weir makes itself say why in `x-weir-reason`. Default is yes.
@@ -68,7 +69,7 @@ impl Default for Options {
             tls: None,
             workers: 1,
             is_held: false,
-            trusted_hops: 0,
+            trusted: Trusted::default(),
             proxy_protocol: Vec::new(),
             reason_header: true,
             access_log: None,

@@ -69,8 +69,7 @@ pub(super) fn http2(request: &Forward<'_>) -> Result<Request<()>, Reason> {
     *head.version_mut() = Version::HTTP_2;
     let headers = head.headers_mut();
     headers.reserve(parts.headers.len() + 8);
-    let is_trusted = request.client.worker.options().trusted_hops > 0;
-    let dropped = Dropped::of(&parts.headers, is_trusted);
+    let dropped = Dropped::of(&parts.headers, request.client.is_trusted);
     for (name, value) in &parts.headers {
         if dropped.keeps(name) && ![HOST, CONTENT_LENGTH, TRANSFER_ENCODING].contains(name) {
             headers.append(name.clone(), value.clone());
@@ -93,7 +92,7 @@ fn added<'a>(request: &'a Forward<'_>) -> Added<'a> {
         scheme: if client.is_tls { "https" } else { "http" },
         host: request.admitted.host,
         port: client.port,
-        is_trusted: client.worker.options().trusted_hops > 0,
+        is_trusted: client.is_trusted,
         request_id: request.request_id,
         is_upgrade: request.admitted.is_upgrade,
         client_cert: request.client_cert,

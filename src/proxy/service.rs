@@ -10,7 +10,7 @@ use http_body::Body;
 
 use super::answer::{self, Moved, Refusal};
 use super::body::AnswerBody;
-use super::client;
+use super::client::{self, Trace};
 use super::client_body::ClientBody;
 use super::connection::Client;
 use super::forward::{Forward, forward};
@@ -130,7 +130,7 @@ async fn route(
     let worker = &client.worker;
     let options = worker.options();
     let has_body = !body.is_end_stream();
-    let address = client::address(client.peer, &parts.headers, options.trusted_hops.into());
+    let Trace { client: address, hops } = client.trace(&parts.headers);
     let request_id = request_id(client, parts);
     log_as(record, parts, address, &request_id, options.access_log.is_some());
     if options.pressure.is_full() {
@@ -143,7 +143,7 @@ async fn route(
     record.route = Some(Arc::clone(&route.stats));
     if let Some(redirect) = route.https_redirect
         && !client.is_tls
-        && !client::is_https(&parts.headers, options.trusted_hops.into())
+        && !client::is_https(&parts.headers, hops)
     {
         return Err(moved(redirect, &admitted));
     }
@@ -247,7 +247,7 @@ fn client_certificate<'a>(client: &'a Client, route: &Route) -> Result<Option<&'
 
 /// Returns the client's id where a trusted proxy sent it, or a new one.
 fn request_id(client: &Client, parts: &request::Parts) -> String {
-    if client.worker.options().trusted_hops > 0
+    if client.is_trusted
         && let Some(kept) = parts.headers.get("x-request-id")
         && let Ok(kept) = kept.to_str()
     {

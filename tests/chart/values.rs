@@ -43,6 +43,8 @@ fn contradictions_are_refused_with_what_would_be_right() {
         ("kind=DaemonSet,updateStrategy.type=Recreate", "RollingUpdate or OnDelete"),
         ("updateStrategy.type=OnDelete", "RollingUpdate or Recreate"),
         ("autoscaling.enabled=true,autoscaling.maxReplicas=1", "less than minReplicas (2)"),
+        ("trustedHops=1", "set trustedNetworks too"),
+        ("trustedNetworks={10.0.0.0/8}", "set trustedHops too"),
         ("hostNetwork=true,networkPolicy.enabled=true", "hostNetwork"),
         (
             "metrics.service.enabled=false,metrics.serviceMonitor.enabled=true",

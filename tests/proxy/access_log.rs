@@ -15,7 +15,7 @@ use weir::model::Hostname;
 use weir::proxy::Options;
 use weir::proxy::access_log::{AccessLog, AccessLogFormat};
 
-use crate::rig::{Rig, options, pool, route};
+use crate::rig::{Rig, options, pool, route, trusted};
 use crate::support::client::Client;
 use crate::support::endpoint::{Endpoint, Reply, ok};
 
@@ -287,7 +287,7 @@ async fn no_byte_of_a_client_breaks_or_forges_a_line() {
             .await;
     for format in [AccessLogFormat::Json, AccessLogFormat::Text] {
         let (sink, _, options) = logging(format);
-        let trusting = Options { trusted_hops: 1, ..options };
+        let trusting = Options { trusted: trusted(1), ..options };
         let rig = Rig::with(pool(&[endpoint.address]), route(), trusting);
         let statuses = hostile(&rig).await;
         assert!(statuses.len() > 400, "{} are too few to say anything", statuses.len());

@@ -7,7 +7,7 @@ use weir::metrics::Reason;
 use weir::model::{Access, Networks};
 use weir::proxy::Level;
 
-use crate::rig::{Rig, options, pool, route};
+use crate::rig::{Rig, options, pool, route, trusted};
 use crate::support::client::{Answer, Client};
 use crate::support::endpoint::{Endpoint, ok};
 
@@ -133,7 +133,7 @@ async fn only_clients_on_the_lists_may_ask() {
     declared.access =
         Some(Access { allow: Some(networks("192.0.2.0/24")), deny: networks("192.0.2.7/32") });
     let mut behind = options();
-    behind.trusted_hops = 1;
+    behind.trusted = trusted(1);
     let rig = Rig::with(declared, route(), behind);
     let ask = async |client: &str| {
         let fields = format!("Host: a\r\nX-Forwarded-For: 192.0.2.1, {client}\r\n");

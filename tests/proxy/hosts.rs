@@ -123,7 +123,6 @@ impl Hosts {
         let options = Options {
             https: Some("127.0.0.1:0".parse().unwrap()),
             tls: Some(Arc::clone(&tls)),
-            trusted_hops: 0,
             ..options()
         };
         let rig = Rig::with(pool(&[endpoint.address]), route(), options);

@@ -4,7 +4,7 @@ use weir::model::HttpsRedirect;
 use weir::proxy::Options;
 
 use crate::hosts::{Host, Hosts};
-use crate::rig::{Rig, options, pool, route};
+use crate::rig::{Rig, options, pool, route, trusted};
 use crate::support::endpoint::{Endpoint, ok};
 
 const STANDARD: HttpsRedirect = HttpsRedirect { status: 308, port: 443 };
@@ -62,10 +62,10 @@ async fn who_speaks_https_already_is_served() {
     let answer = hosts.ask(&hosts.visitor().h1(), "a.example", "a.example").await;
     assert_eq!(answer.map(|(status, _)| status), Some(200));
     let endpoint = Endpoint::start(|_| ok("")).await;
-    for (trusted_hops, expected) in [(0, 308), (1, 200)] {
-        let options = Options { trusted_hops, ..options() };
+    for (hops, expected) in [(0, 308), (1, 200)] {
+        let options = Options { trusted: trusted(hops), ..options() };
         let rig = Rig::with(pool(&[endpoint.address]), to_https(STANDARD), options);
         let request = "GET / HTTP/1.1\r\nHost: a.example\r\nX-Forwarded-Proto: https\r\n\r\n";
-        assert_eq!(rig.client().await.ask(request).await.status, expected, "{trusted_hops} hops");
+        assert_eq!(rig.client().await.ask(request).await.status, expected, "{hops} hops");
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use weir::metrics::Metrics;
 use weir::model::{Limits, Model, Origin, PathPattern, Pool, PoolName, Route, RouteId, RouteMatch};
-use weir::proxy::{self, Options};
+use weir::proxy::{self, Options, Trusted};
 use weir::table::{Table, TableHandle};
 use weir::upstream::{Pools, clock};
 
@@ -61,6 +61,11 @@ pub fn route() -> Route {
 
 pub fn options() -> Options {
     Options { http: Some("127.0.0.1:0".parse().unwrap()), workers: 2, ..Options::default() }
+}
+
+/// Believes so many proxies on loopback.
+pub fn trusted(hops: u8) -> Trusted {
+    Trusted { hops, networks: vec!["127.0.0.0/8".parse().unwrap()] }
 }
 
 impl Rig {

@@ -1,6 +1,10 @@
 //! Clients that are ambiguous, hostile, or lie about who they are.
 
-use crate::rig::{Rig, options, pool, route};
+use tokio::net::TcpSocket;
+use weir::model::{Access, Networks};
+use weir::proxy::{Options, Trusted};
+
+use crate::rig::{Rig, options, pool, route, trusted};
 use crate::support::client::Client;
 use crate::support::endpoint::{Endpoint, Received, ok};
 
@@ -83,13 +87,12 @@ async fn a_stranger_is_who_the_socket_says() {
 #[tokio::test]
 async fn trusted_proxies_and_proxy_headers_name_the_client() {
     let endpoint = Endpoint::start(|request| ok(&seen(request))).await;
-    let trusted = weir::proxy::Options { trusted_hops: 1, ..options() };
+    let trusted = Options { trusted: trusted(1), ..options() };
     let rig = Rig::with(pool(&[endpoint.address]), route(), trusted);
     let request = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.7\r\n\r\n";
     let answer = rig.client().await.ask(request).await;
     assert_eq!(answer.text(), "203.0.113.7, 127.0.0.1|http|a|-|-");
-    let announced =
-        weir::proxy::Options { proxy_protocol: vec!["127.0.0.0/8".parse().unwrap()], ..options() };
+    let announced = Options { proxy_protocol: vec!["127.0.0.0/8".parse().unwrap()], ..options() };
     let rig = Rig::with(pool(&[endpoint.address]), route(), announced);
     let mut client = rig.client().await;
     client.send("PROXY TCP4 203.0.113.9 10.0.0.1 1234 80\r\n").await;
@@ -97,4 +100,63 @@ async fn trusted_proxies_and_proxy_headers_name_the_client() {
     let mut bare = rig.client().await;
     bare.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert!(bare.answer(false).await.is_none(), "a connection without the header is closed");
+}
+
+/// The proxies in front are at 127.0.0.2 and 203.0.113.0/24; who reaches the port from elsewhere is a
+/// client, whatever it says.
+#[tokio::test]
+async fn forwarding_fields_count_only_from_the_networks_of_proxies() {
+    let endpoint = Endpoint::start(|request| {
+        let id = if request.field("x-request-id") == Some("known") { "known" } else { "new" };
+        ok(&format!("{}|{id}", seen(request)))
+    })
+    .await;
+    let networks = ["127.0.0.2/32", "203.0.113.0/24"].map(|text| text.parse().unwrap()).into();
+    let options = Options {
+        trusted: Trusted { hops: 2, networks },
+        proxy_protocol: vec!["127.0.0.3/32".parse().unwrap()],
+        ..options()
+    };
+    let mut declared = pool(&[endpoint.address]);
+    let deny = Networks::new(["198.51.100.0/24".parse().unwrap()]);
+    declared.access = Some(Access { allow: None, deny });
+    let rig = Rig::with(declared, route(), options);
+    let ask = async |from: [u8; 4], announced: &str, forwarded_for: &str| {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((from, 0).into()).unwrap();
+        let mut client = Client::over(socket.connect(rig.http).await.unwrap());
+        client.send(announced).await;
+        let fields = "X-Forwarded-Proto: https\r\nX-Forwarded-Host: b\r\nX-Request-Id: known";
+        let head = format!("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {forwarded_for}\r\n");
+        let answer = client.ask(format!("{head}{fields}\r\n\r\n")).await;
+        format!("{} {}", answer.status, if answer.status == 200 { answer.text() } else { "" })
+    };
+    let (proxy, stranger, balancer) = ([127, 0, 0, 2], [127, 0, 0, 1], [127, 0, 0, 3]);
+    for (from, announced, forwarded_for, expected) in [
+        (stranger, "", "198.51.100.7", "200 127.0.0.1|http|a|-|-|new"),
+        (proxy, "", "192.0.2.7", "200 192.0.2.7, 127.0.0.2|https|b|-|-|known"),
+        // Which client is meant is read from the right: an address that it forged is not.
+        (
+            proxy,
+            "",
+            "198.51.100.7, 192.0.2.7",
+            "200 198.51.100.7, 192.0.2.7, 127.0.0.2|https|b|-|-|known",
+        ),
+        (proxy, "", "192.0.2.7, 198.51.100.7", "403 "),
+        (proxy, "", "198.51.100.7, 203.0.113.9", "403 "),
+        // A PROXY header names who speaks HTTP: that one is believed, or not.
+        (
+            balancer,
+            "PROXY TCP4 192.0.2.9 10.0.0.1 1 80\r\n",
+            "198.51.100.7",
+            "200 192.0.2.9|http|a|-|-|new",
+        ),
+        (balancer, "PROXY TCP4 203.0.113.9 10.0.0.1 1 80\r\n", "198.51.100.7", "403 "),
+    ] {
+        assert_eq!(
+            ask(from, announced, forwarded_for).await,
+            expected,
+            "{from:?} {announced}{forwarded_for}"
+        );
+    }
 }

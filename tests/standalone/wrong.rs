@@ -86,6 +86,9 @@ fn wrong_use_is_told_in_one_line() {
     for (flag, value, right) in [
         ("--http", "x", "0.0.0.0:8080"),
         ("--proxy-protocol", "10.0.0.0/33", "10.0.0.0/8"),
+        ("--trusted-networks", "10.0.0.0", "10.0.0.0/8"),
+        ("--trusted-networks", "10.0.0.0/8", "--trusted-hops: say how many"),
+        ("--trusted-hops", "1", "--trusted-networks: say where"),
         ("--watch-namespace", "shop", "leave it out"),
         ("--publish-service", "a/b", "leave it out"),
         ("--geoip-database", "/does/not/exist", "--geoip-database"),

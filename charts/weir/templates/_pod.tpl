@@ -163,7 +163,16 @@ spec:
 - --log={{ .Values.logs.level }}
 - --log-format={{ .Values.logs.format }}
 - --access-log={{ .Values.logs.access }}
+{{- if and .Values.trustedHops (not .Values.trustedNetworks) }}
+{{- fail "trustedHops: set trustedNetworks too, to where the proxies in front are" }}
+{{- end }}
+{{- if and .Values.trustedNetworks (not .Values.trustedHops) }}
+{{- fail "trustedNetworks: set trustedHops too, to how many proxies are in front" }}
+{{- end }}
 - --trusted-hops={{ .Values.trustedHops }}
+{{- with .Values.trustedNetworks }}
+- --trusted-networks={{ join "," . }}
+{{- end }}
 {{- with .Values.proxyProtocol }}
 - --proxy-protocol={{ join "," . }}
 {{- end }}

@@ -139,7 +139,7 @@ pub struct BackendPoolSpec {
     /// Answers clients in clear text with where they find the same over https. It holds for the pool's
     /// routes, which then need `tls`, and for hosts of Ingresses that lead here, as far as the
     /// `tls` of the Ingress names them. Another pool's route that is more specific is served as
-    /// ever. With `--trusted-hops` clients whose `X-Forwarded-Proto` is https are not sent away.
+    /// ever. Clients whose trusted proxies say https in `X-Forwarded-Proto` are not sent away.
     /// Default is to serve clear text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub https_redirect: Option<HttpsRedirect>,
