@@ -18,4 +18,5 @@ mod load;
 mod places;
 mod sessions;
 mod shares;
+mod spill;
 mod support;

@@ -1,37 +1,18 @@
 //! Shares, over sockets.
 
-use std::time::Duration;
-
+use crate::declared::{backends, endpoint, equals, pool, slow_backends};
 use crate::rig::{Backend, Weir, spread};
 
-fn four(delays: [u64; 4]) -> Vec<Backend> {
-    (1u8..=4)
-        .zip(delays)
-        .map(|(n, delay)| {
-            Backend::start(&format!("b{n}"), [127, 0, 0, n], 0, Duration::from_millis(delay))
-        })
-        .collect()
-}
-
-fn pool(backends: &[Backend], weights: [u32; 4], more: &str) -> String {
-    let list: String = backends
-        .iter()
-        .zip(weights)
-        .map(|(b, weight)| {
-            let (ip, port) = (b.address.ip(), b.address.port());
-            format!("    - endpoint: {{ address: {ip}, port: {port} }}\n      weight: {weight}\n")
-        })
-        .collect();
-    format!(
-        "apiVersion: weir.dev/v1alpha1\nkind: BackendPool\nmetadata: {{ name: p, namespace: test }}\n\
-         spec:\n  routes: [{{}}]\n  backends:\n{list}{more}"
-    )
+fn weighted(backends: &[Backend], weights: [u32; 4], more: &str) -> String {
+    let list = backends.iter().zip(weights);
+    let list = list.map(|(backend, weight)| endpoint(backend, "", &format!(", weight: {weight}")));
+    pool(&list.collect::<String>(), more)
 }
 
 #[test]
 fn round_robin_is_exact_over_connections_and_workers() {
-    let backends = four([0; 4]);
-    let weir = Weir::start(&pool(&backends, [1; 4], ""));
+    let backends = backends(4);
+    let weir = Weir::start(&equals(&backends, ""));
     let counts = spread(&weir, 4_000, 8, "/");
     assert_eq!(counts.len(), 4, "{counts:?}");
     for (name, count) in &counts {
@@ -41,8 +22,8 @@ fn round_robin_is_exact_over_connections_and_workers() {
 
 #[test]
 fn weights_hold_over_a_thousand() {
-    let backends = four([0; 4]);
-    let weir = Weir::start(&pool(&backends, [5, 3, 1, 1], ""));
+    let backends = backends(4);
+    let weir = Weir::start(&weighted(&backends, [5, 3, 1, 1], ""));
     for _ in 0..2 {
         let counts = spread(&weir, 1_000, 4, "/");
         for (name, expected) in [("b1", 500), ("b2", 300), ("b3", 100), ("b4", 100)] {
@@ -53,13 +34,39 @@ fn weights_hold_over_a_thousand() {
 }
 
 #[test]
-fn least_request_spares_a_slow_backend() {
+fn a_slow_backend_is_spared_by_those_who_look() {
     // Slow enough that a busy machine adds little to either.
-    let backends = four([500, 50, 50, 50]);
-    let weir =
-        Weir::start(&pool(&backends, [1; 4], "  loadBalancing: { algorithm: LeastRequest }\n"));
-    let counts = spread(&weir, 600, 8, "/");
-    let slow = counts.get("b1").copied().unwrap_or(0);
-    assert!(slow > 0, "a slow backend is still used: {counts:?}");
-    assert!(slow < 600 / 4 / 5, "the slow one gets less than a fifth of its share: {counts:?}");
+    for algorithm in ["LeastRequest", "PeakEwma"] {
+        let backends = slow_backends(&[500, 50, 50, 50]);
+        let balancing = format!("  loadBalancing: {{ algorithm: {algorithm} }}\n");
+        let weir = Weir::start(&equals(&backends, &balancing));
+        let counts = spread(&weir, 600, 8, "/");
+        let slow = counts.get("b1").copied().unwrap_or(0);
+        assert!(slow > 0, "{algorithm}: a slow backend is still used: {counts:?}");
+        assert!(slow < 600 / 4 / 5, "{algorithm}: less than a fifth of its share: {counts:?}");
+        assert_eq!(counts.values().sum::<u64>(), 600);
+        assert_eq!(counts.len(), 4, "{algorithm}: every request has an answer: {counts:?}");
+    }
+}
+
+#[test]
+fn chance_follows_weights_and_has_no_order() {
+    let backends = backends(4);
+    let balancing = "  loadBalancing: { algorithm: Random }\n";
+    let weir = Weir::start(&weighted(&backends, [5, 3, 1, 1], balancing));
+    let counts = spread(&weir, 4_000, 8, "/");
+    // Six standard deviations: less than one run in 100 million is further off.
+    for (name, expected, slack) in
+        [("b1", 2_000, 190), ("b2", 1_200, 174), ("b3", 400, 114), ("b4", 400, 114)]
+    {
+        let count: u64 = counts.get(name).copied().unwrap_or(0);
+        assert!(count.abs_diff(expected) <= slack, "{name} in {counts:?}");
+    }
+    weir.write("pool.yaml", &equals(&backends, balancing));
+    let mut client = weir.client();
+    let mut turns = (0..400).map(|_| client.get("pool.test", "/").expect("answer").body);
+    // Turns would never give two in a row to the same of four equals.
+    let mut last = turns.next();
+    let twice = turns.any(|turn| last.replace(turn.clone()) == Some(turn));
+    assert!(twice, "400 answers in a row without one backend twice is an order");
 }

@@ -11,12 +11,17 @@
 )]
 
 mod balancing;
+mod compose;
 mod content;
+mod declared;
 mod demo;
 mod ending;
 mod exhaustion;
 mod failure;
+mod hashing;
+mod health;
 mod ingress;
+mod places;
 mod probe;
 mod rig;
 mod series;

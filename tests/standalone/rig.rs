@@ -19,9 +19,17 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Backend {
     pub address: SocketAddr,
     pub served: Arc<AtomicU64>,
+    conduct: Arc<Conduct>,
     stopping: Arc<AtomicBool>,
     open: Arc<Mutex<Vec<TcpStream>>>,
     thread: Option<std::thread::JoinHandle<()>>,
+}
+
+/// How a backend answers now.
+#[derive(Default)]
+struct Conduct {
+    is_ill: AtomicBool,
+    is_broken: AtomicBool,
 }
 
 impl Backend {
@@ -31,8 +39,10 @@ impl Backend {
         let served = Arc::new(AtomicU64::new(0));
         let stopping = Arc::new(AtomicBool::new(false));
         let open = Arc::new(Mutex::new(Vec::new()));
+        let conduct = Arc::new(Conduct::default());
         let (name, count, stop, all) =
             (name.to_owned(), Arc::clone(&served), Arc::clone(&stopping), Arc::clone(&open));
+        let conducts = Arc::clone(&conduct);
         let thread = std::thread::spawn(move || {
             while let Ok((stream, _)) = listener.accept() {
                 if stop.load(Ordering::SeqCst) {
@@ -41,10 +51,21 @@ impl Backend {
                 stream.set_nodelay(true).ok();
                 all.lock().push(stream.try_clone().expect("clone"));
                 let (name, count) = (name.clone(), Arc::clone(&count));
-                std::thread::spawn(move || serve(stream, &name, &count, delay));
+                let conduct = Arc::clone(&conducts);
+                std::thread::spawn(move || serve(stream, &name, &count, delay, &conduct));
             }
         });
-        Self { address, served, stopping, open, thread: Some(thread) }
+        Self { address, served, conduct, stopping, open, thread: Some(thread) }
+    }
+
+    /// From now on answers `/healthz` with 503, or no more; all else as ever.
+    pub fn set_ill(&self, is_ill: bool) {
+        self.conduct.is_ill.store(is_ill, Ordering::SeqCst);
+    }
+
+    /// From now on answers everything with 503, or no more.
+    pub fn set_broken(&self, is_broken: bool) {
+        self.conduct.is_broken.store(is_broken, Ordering::SeqCst);
     }
 
     pub fn served(&self) -> u64 {
@@ -70,11 +91,12 @@ impl Drop for Backend {
     }
 }
 
-fn serve(stream: TcpStream, name: &str, served: &AtomicU64, delay: Duration) {
+fn serve(stream: TcpStream, name: &str, served: &AtomicU64, delay: Duration, conduct: &Conduct) {
     let Ok(mut writer) = stream.try_clone() else { return };
     let mut reader = BufReader::new(stream);
     loop {
         let (mut line, mut length, mut status) = (String::new(), 0, "200".to_owned());
+        let mut is_check = false;
         loop {
             line.clear();
             match reader.read_line(&mut line) {
@@ -82,6 +104,7 @@ fn serve(stream: TcpStream, name: &str, served: &AtomicU64, delay: Duration) {
                 Ok(_) if line == "\r\n" => break,
                 Ok(_) => {
                     let lower = line.to_ascii_lowercase();
+                    is_check |= lower.starts_with("get /healthz ");
                     if let Some(value) = lower.strip_prefix("content-length:") {
                         length = value.trim().parse().unwrap_or(0);
                     } else if let Some(value) = lower.strip_prefix("x-status:") {
@@ -96,6 +119,11 @@ fn serve(stream: TcpStream, name: &str, served: &AtomicU64, delay: Duration) {
         }
         served.fetch_add(1, Ordering::SeqCst);
         std::thread::sleep(delay);
+        if conduct.is_broken.load(Ordering::SeqCst)
+            || (is_check && conduct.is_ill.load(Ordering::SeqCst))
+        {
+            "503".clone_into(&mut status);
+        }
         let answer = format!(
             "HTTP/1.1 {status} As Asked\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n{name}",
             name.len()
