@@ -1,12 +1,13 @@
 //! One line per request, written by a thread of its own: a worker never waits for a disk or a pipe.
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, SystemTime};
 
 use crate::metrics::Metrics;
+use crate::upstream::Pool;
 
 /// Lines kept for a slow reader; more are dropped and counted.
 const LINES_KEPT: usize = 8192;
@@ -43,8 +44,8 @@ pub struct Entry {
     pub pool: Option<Arc<str>>,
     /// Route.
     pub route: Option<Arc<str>>,
-    /// The endpoint that answered, or was tried last.
-    pub endpoint: Option<std::net::SocketAddr>,
+    /// Where it went.
+    pub target: Target,
     /// Tries.
     pub attempts: u32,
     /// Bytes of the request's body.
@@ -57,6 +58,33 @@ pub struct Entry {
     pub upstream_duration: Option<Duration>,
     /// Id of the request.
     pub request_id: Box<str>,
+}
+
+/// Target is the endpoint that answered, or was tried last.
+#[derive(Clone, Debug, Default)]
+pub struct Target {
+    /// The backend that it is of: `namespace/service:port`, or `endpoint` where the pool has its
+    /// address.
+    pub backend: Option<Arc<str>>,
+    /// Address and port.
+    pub endpoint: Option<SocketAddr>,
+    /// Zone, where it is known.
+    pub zone: Option<Arc<str>>,
+    /// Region, where it is known.
+    pub region: Option<Arc<str>>,
+}
+
+impl Target {
+    /// Returns an endpoint of a pool.
+    pub(super) fn of(pool: &Pool, index: usize) -> Self {
+        let Some(member) = pool.endpoint(index) else { return Self::default() };
+        Self {
+            backend: pool.backend_of(member).map(|backend| Arc::clone(&backend.origin)),
+            endpoint: Some(member.state.address()),
+            zone: member.zone.clone(),
+            region: member.region.as_ref().map(|region| Arc::clone(&region.0)),
+        }
+    }
 }
 
 /// AccessLog takes entries from workers.
@@ -175,7 +203,8 @@ enum Value<'a> {
 }
 
 fn fields(entry: &Entry, mut field: impl FnMut(&'static str, Value<'_>)) {
-    let endpoint = entry.endpoint.map(|endpoint| endpoint.to_string());
+    let target = &entry.target;
+    let endpoint = target.endpoint.map(|endpoint| endpoint.to_string());
     field("client", Value::Text(&entry.client.to_string()));
     field("method", Value::Text(&entry.method));
     field("host", Value::Text(&entry.host));
@@ -186,7 +215,10 @@ fn fields(entry: &Entry, mut field: impl FnMut(&'static str, Value<'_>)) {
         ("reason", entry.reason),
         ("pool", entry.pool.as_deref()),
         ("route", entry.route.as_deref()),
+        ("backend", target.backend.as_deref()),
         ("endpoint", endpoint.as_deref()),
+        ("zone", target.zone.as_deref()),
+        ("region", target.region.as_deref()),
     ] {
         if let Some(text) = text {
             field(name, Value::Text(text));
@@ -280,7 +312,7 @@ mod tests {
             reason: Some("no_endpoint"),
             pool: Some("a/shop".into()),
             route: Some("0".into()),
-            endpoint: None,
+            target: Target::default(),
             attempts: 0,
             received_bytes: 0,
             sent_bytes: 12,

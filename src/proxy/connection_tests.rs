@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 
-use super::super::access_log::{AccessLog, AccessLogFormat};
+use super::super::access_log::{AccessLog, AccessLogFormat, Target};
 use super::super::options::Options;
 use super::super::places::Places;
 use super::super::record::{Logged, Record};
@@ -37,7 +37,7 @@ impl Handler for Faulty {
             host: "a".into(),
             path: parts.uri.path().into(),
             request_id: "1".into(),
-            endpoint: None,
+            target: Target::default(),
             attempts: 0,
         }));
         assert_ne!(parts.uri.path(), "/panic", "as the test wants");

@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, request};
 
+use super::access_log::Target;
 use super::answer::Refusal;
 use super::attempt::{Failure, Sent, attempt};
 use super::body::{AnswerBody, Guards};
@@ -104,7 +105,7 @@ pub(super) async fn forward(
         let (choice, in_flight) = choose(request, &mut permit, &tried, &timer, now).await?;
         tries += 1;
         if let Some(logged) = &mut record.logged {
-            logged.endpoint = Some(in_flight.endpoint().address());
+            logged.target = Target::of(request.pool, choice.index);
             logged.attempts = tries;
         }
         let began = Instant::now();

@@ -1,13 +1,13 @@
 //! What is counted and logged of a request, once, when it ends.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::{Method, Version};
 
-use super::access_log::Entry;
+use super::access_log::{Entry, Target};
 use super::worker::Worker;
 use crate::metrics::{MethodLabel, PoolStats, Reason, RequestSample, RouteStats};
 use crate::upstream::clock;
@@ -39,7 +39,7 @@ pub(super) struct Logged {
     pub(super) host: Box<str>,
     pub(super) path: Box<str>,
     pub(super) request_id: Box<str>,
-    pub(super) endpoint: Option<SocketAddr>,
+    pub(super) target: Target,
     pub(super) attempts: u32,
 }
 
@@ -124,7 +124,7 @@ impl Drop for Record {
             reason: self.reason.map(Reason::as_str),
             pool: self.route.as_ref().map(|route| Arc::clone(&route.labels().pool)),
             route: self.route.as_ref().map(|route| Arc::clone(&route.labels().route)),
-            endpoint: logged.endpoint,
+            target: logged.target,
             attempts: logged.attempts,
             received_bytes: self.request_bytes,
             sent_bytes: self.response_bytes,

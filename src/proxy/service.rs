@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::{Method, Response, Version, request};
 use http_body::Body;
 
+use super::access_log::Target;
 use super::answer::{self, Moved, Refusal};
 use super::body::AnswerBody;
 use super::client::{self, Trace};
@@ -111,7 +112,7 @@ pub(super) fn refuse_unread(client: &Client, reason: Reason) -> Response<AnswerB
             host: Box::default(),
             path: Box::default(),
             request_id: new_request_id(client).into(),
-            endpoint: None,
+            target: Target::default(),
             attempts: 0,
         }));
     }
@@ -287,7 +288,7 @@ fn log_as(
         host: host.unwrap_or_default().into(),
         path: parts.uri.path().into(),
         request_id: request_id.into(),
-        endpoint: None,
+        target: Target::default(),
         attempts: 0,
     }));
 }

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use weir::metrics::Metrics;
-use weir::model::Hostname;
+use weir::model::{Hostname, RegionName};
 use weir::proxy::Options;
 use weir::proxy::access_log::{AccessLog, AccessLogFormat};
 
@@ -20,7 +20,7 @@ use crate::support::client::Client;
 use crate::support::endpoint::{Endpoint, Reply, ok};
 
 /// Every field, in the order of a line.
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 19] = [
     "client",
     "method",
     "host",
@@ -30,7 +30,10 @@ const FIELDS: [&str; 16] = [
     "reason",
     "pool",
     "route",
+    "backend",
     "endpoint",
+    "zone",
+    "region",
     "attempts",
     "received_bytes",
     "sent_bytes",
@@ -131,7 +134,10 @@ async fn a_served_request_is_told_whole() {
         ("reason", Value::Null),
         ("pool", "default/test".into()),
         ("route", "all".into()),
+        ("backend", "endpoint".into()),
         ("endpoint", endpoint.address.to_string().into()),
+        ("zone", Value::Null),
+        ("region", Value::Null),
         ("attempts", 1.into()),
         ("received_bytes", 5.into()),
         ("sent_bytes", 4.into()),
@@ -321,7 +327,11 @@ async fn no_byte_of_a_client_breaks_or_forges_a_line() {
 async fn a_text_line_has_the_same_fields_in_their_order() {
     let endpoint = Endpoint::start(|_| ok("fine")).await;
     let (sink, _, options) = logging(AccessLogFormat::Text);
-    let rig = Rig::with(pool(&[endpoint.address]), route(), options);
+    let mut pool = pool(&[endpoint.address]);
+    pool.backends[0].origin = "shop/web:80".into();
+    pool.backends[0].endpoints[0].zone = Some("a".into());
+    pool.backends[0].endpoints[0].region = Some(RegionName("eu west".into()));
+    let rig = Rig::with(pool, route(), options);
     let answer = rig.client().await.get("/a=b").await;
     assert_eq!(answer.status, 200);
     while sink.lines().is_empty() {
@@ -338,6 +348,7 @@ async fn a_text_line_has_the_same_fields_in_their_order() {
         ["client", "host", "path", "status", "pool"].map(value),
         ["127.0.0.1", "test.example", "/a=b", "200", "default/test"]
     );
+    assert_eq!(["backend", "zone", "region"].map(value), ["shop/web:80", "a", "eu west"]);
 }
 
 #[tokio::test]
