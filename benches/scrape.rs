@@ -98,7 +98,6 @@ impl World {
 
 fn count(route: &RouteStats, pool: &PoolStats) {
     pool.request_begun(0);
-    pool.first_byte(0, Duration::from_millis(2));
     route.record(
         0,
         &RequestSample {

@@ -13,13 +13,13 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use weir::metrics::{
-    CertificateExpiry, EndpointCounts, EndpointStats, HandshakeResult, Kind, MethodLabel, Metrics,
-    PoolStats, ProbeResult, Protocol, Reason, ReconcileResult, RequestSample, RetryOutcome,
-    RouteLabels, RouteStats, WriteResult, catalog, reference,
+    BackendStats, CertificateExpiry, EndpointCounts, EndpointStats, HandshakeResult, Kind,
+    MethodLabel, Metrics, PoolStats, ProbeResult, Protocol, Reason, ReconcileResult, RequestSample,
+    RetryOutcome, RouteLabels, RouteStats, WriteResult, catalog, reference,
 };
 
 /// What must be held for its series to stay.
-type Held = (Arc<RouteStats>, Arc<PoolStats>, Arc<EndpointStats>);
+type Held = (Arc<RouteStats>, Arc<PoolStats>, Arc<EndpointStats>, Arc<BackendStats>);
 
 fn address(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
@@ -42,7 +42,6 @@ fn count_all(metrics: &Arc<Metrics>, name: &str) -> Held {
     let pool = metrics.pool(name);
     pool.request_begun(0);
     pool.wait_begun(0);
-    pool.first_byte(0, Duration::from_millis(2));
     pool.retried(0, RetryOutcome::Success);
     pool.retry_budget_exhausted(0);
     pool.dropped(0, Reason::PoolFull);
@@ -56,6 +55,13 @@ fn count_all(metrics: &Arc<Metrics>, name: &str) -> Held {
     endpoint.answered(0, 200);
     endpoint.failed(1, Reason::ConnectFailed);
     endpoint.connection_opened(0, Duration::from_millis(1));
+    endpoint.ejected();
+    endpoint.set_share(0.5);
+    let origin = format!("{name}:80").into();
+    endpoint.set_place(&origin, Some(&"a".into()), None);
+    let backend = metrics.backend(pool.pool(), &origin);
+    backend.answered(0, 200, Duration::from_millis(2));
+    backend.failed(1);
     let listener = metrics.listener("http");
     listener.connection_accepted(0);
     listener.accept_failed(0);
@@ -65,7 +71,7 @@ fn count_all(metrics: &Arc<Metrics>, name: &str) -> Held {
     listener.protocol_error(0);
     listener.connection_refused(0);
     count_control(metrics);
-    (route, pool, endpoint)
+    (route, pool, endpoint, backend)
 }
 
 fn count_control(metrics: &Metrics) {
@@ -136,7 +142,7 @@ fn everything_in_the_catalog_is_exposed_and_nothing_else() {
 #[test]
 fn values_are_what_was_counted() {
     let metrics = Metrics::new(2);
-    let (route, pool, endpoint) = count_all(&metrics, "shop/shop");
+    let (route, pool, endpoint, _backend) = count_all(&metrics, "shop/shop");
     route.record(1, &sample("GET", 204));
     route.record(usize::MAX, &sample("POST", 503));
     pool.request_ended(1);
@@ -163,17 +169,40 @@ fn values_are_what_was_counted() {
     let totals = route.totals();
     assert_eq!((totals.requests, totals.server_errors, totals.received_bytes), (3, 1, 30));
     assert_eq!((endpoint.totals().tries(), endpoint.totals().connections), (2, 0));
+    let of_backend = "{pool=\"shop/shop\",backend=\"shop/shop:80\"";
+    let tries =
+        |code| format!("weir_upstream_backend_requests_total{of_backend},code=\"{code}\"}}");
+    assert_series(&metrics, &tries("2xx"), 1.0);
+    assert_series(&metrics, &tries("none"), 1.0);
+    assert_series(&metrics, &format!("weir_upstream_first_byte_seconds_count{of_backend}}}"), 1.0);
+    let of_endpoint = "{pool=\"shop/shop\",endpoint=\"127.0.0.1:8080\"";
+    let stands = |family, value| {
+        let name = format!("weir_upstream_endpoint_{family}{of_endpoint}}}");
+        assert_series(&metrics, &name, value);
+    };
+    stands("healthy", 1.0);
+    stands("ejected", 1.0);
+    stands("ejections_total", 1.0);
+    stands("share_ratio", 0.5);
+    let place = ",backend=\"shop/shop:80\",zone=\"a\",region=\"\"}";
+    assert_series(&metrics, &format!("weir_upstream_endpoint_info{of_endpoint}{place}"), 1.0);
+    endpoint.set_healthy(false);
+    endpoint.returned();
+    stands("healthy", 0.0);
+    stands("ejected", 0.0);
+    stands("ejections_total", 1.0);
 }
 
 #[test]
 fn strangers_add_no_series() {
     let metrics = Metrics::new(2);
-    let (route, pool, endpoint) = count_all(&metrics, "shop/shop");
+    let (route, pool, endpoint, backend) = count_all(&metrics, "shop/shop");
     // The first of each class may add one; the classes are few.
     for (worker, method) in ["GET", "BREW"].iter().enumerate() {
         for status in 0..=999 {
             route.record(worker, &sample(method, status));
             endpoint.answered(worker, status);
+            backend.answered(worker, status, Duration::from_millis(1));
         }
     }
     let before = series(&metrics.encode()).len();
@@ -182,6 +211,7 @@ fn strangers_add_no_series() {
     for number in 0_u16..2_000 {
         route.record(usize::from(number), &sample(&text(12), number));
         endpoint.answered(usize::from(number), number);
+        backend.answered(usize::from(number), number, Duration::from_micros(number.into()));
         metrics.listener("http").refused(usize::from(number), Reason::NoRoute);
         pool.dropped(usize::from(number), Reason::PoolFull);
     }
@@ -196,7 +226,10 @@ fn series_end_with_their_objects() {
         metrics.route(RouteLabels { pool: "a/b".into(), route: "0".into() }),
         metrics.pool("a/b"),
         metrics.endpoint("a/b", address(1)),
+        metrics.backend(&"a/b".into(), &"a/b:80".into()),
     );
+    held.2.set_place(&"a/b:80".into(), None, None);
+    held.3.failed(0);
     held.0.record(0, &sample("GET", 200));
     assert!(series(&metrics.encode()).len() > empty);
     assert!(Arc::ptr_eq(&held.1, &metrics.pool("a/b")), "one name, one set of counters");
@@ -221,6 +254,21 @@ fn endpoints_above_the_limit_share_series_that_never_fall() {
     assert_series(&metrics, &requests("127.0.0.1:1"), 1.0);
     assert_series(&metrics, &requests("other"), 2.0);
     assert_series(&metrics, "weir_metrics_folded_endpoints_total", 2.0);
+    // Those that share series count together, but do not stand anywhere together.
+    for endpoint in &endpoints {
+        endpoint.ejected();
+        endpoint.set_healthy(false);
+        endpoint.set_place(&"a/b:80".into(), None, None);
+    }
+    let ejections = "weir_upstream_endpoint_ejections_total{pool=\"a/b\",endpoint=\"other\"}";
+    assert_series(&metrics, ejections, 2.0);
+    for family in ["healthy", "ejected", "share_ratio", "info"] {
+        let begin = format!("weir_upstream_endpoint_{family}{{");
+        let named = |name: &String| name.starts_with(&begin);
+        let series: Vec<String> = series(&metrics.encode()).into_keys().filter(named).collect();
+        assert_eq!(series.len(), 2, "{series:?}");
+        assert!(series.iter().all(|name| !name.contains("other")), "{series:?}");
+    }
     let mut endpoints = endpoints;
     endpoints.truncate(3);
     assert_series(&metrics, &requests("other"), 2.0);

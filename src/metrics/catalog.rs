@@ -84,8 +84,6 @@ families! {
         "Requests in flight in the pool, streams and tunnels included."
     PENDING_REQUESTS Gauge "weir_upstream_pending_requests" ["pool"]
         "Requests that wait for the pool's limits."
-    FIRST_BYTE_SECONDS Histogram "weir_upstream_first_byte_seconds" ["pool"]
-        "Time from the begin of a try to the head of the endpoint's answer, connecting included."
     RETRIES Counter "weir_upstream_retries_total" ["pool", "outcome"]
         "Tries after the first, by how they ended."
     BUDGET_EXHAUSTED Counter "weir_upstream_retry_budget_exhausted_total" ["pool"]
@@ -103,6 +101,11 @@ families! {
     EJECTIONS Counter "weir_upstream_ejections_total" ["pool"]
         "Endpoints taken out for how they answered requests."
 
+    BACKEND_REQUESTS Counter "weir_upstream_backend_requests_total" ["pool", "backend", "code"]
+        "Tries on the endpoints of a backend, by the first digit of the status (none: no answer)."
+    FIRST_BYTE_SECONDS Histogram "weir_upstream_first_byte_seconds" ["pool", "backend"]
+        "Time from the begin of a try to the head of the endpoint's answer, connecting included."
+
     ENDPOINT_REQUESTS Counter "weir_upstream_endpoint_requests_total" ["pool", "endpoint", "code"]
         "Tries that an endpoint answered, by the first digit of the status."
     ENDPOINT_FAILURES Counter "weir_upstream_endpoint_failures_total" ["pool", "endpoint", "reason"]
@@ -113,6 +116,16 @@ families! {
         "Connections to an endpoint that are open."
     ENDPOINT_CONNECT_SECONDS Counter "weir_upstream_endpoint_connect_seconds_total" ["pool", "endpoint"]
         "Time spent opening connections to an endpoint; over the number opened it is the mean."
+    ENDPOINT_HEALTHY Gauge "weir_upstream_endpoint_healthy" ["pool", "endpoint"]
+        "0 while active checks of the endpoint fail, else 1."
+    ENDPOINT_EJECTED Gauge "weir_upstream_endpoint_ejected" ["pool", "endpoint"]
+        "1 while the endpoint is taken out for how it answered requests."
+    ENDPOINT_EJECTIONS Counter "weir_upstream_endpoint_ejections_total" ["pool", "endpoint"]
+        "Times that the endpoint was taken out for how it answered requests."
+    ENDPOINT_SHARE Gauge "weir_upstream_endpoint_share_ratio" ["pool", "endpoint"]
+        "Part of the pool's requests, 0 to 1, that weight, tier, nearness, health and warm-up give the endpoint now."
+    ENDPOINT_INFO Gauge "weir_upstream_endpoint_info" ["pool", "endpoint", "backend", "zone", "region"]
+        "Always 1; its labels say which backend the endpoint is of, and where it is."
 
     HEALTH_PROBES Counter "weir_health_probes_total" ["pool", "result"]
         "Active health checks, by result."

@@ -1,12 +1,13 @@
 //! Reads everything that was counted into the families of the catalog.
 
-use std::sync::Weak;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Weak};
 
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 
 use super::catalog::{self as names, Family, catalog};
+use super::endpoint::EndpointSeries;
 use super::label::{
     CodeClass, HandshakeResult, MethodLabel, ProbeResult, Protocol, ReconcileResult, RetryOutcome,
     WriteResult,
@@ -54,7 +55,10 @@ impl Collector for Scrape {
         listeners(&metrics, &mut families);
         pools(&metrics, &mut families);
         pool_health(&metrics, &mut families);
-        endpoints(&metrics, &mut families);
+        backends(&metrics, &mut families);
+        let series = metrics.living_endpoints();
+        endpoints(&series, &mut families);
+        standings(&series, &mut families);
         source(&metrics, &mut families);
         reconcile(&metrics, &mut families);
         rest(&metrics, &mut families);
@@ -129,7 +133,6 @@ fn listeners(metrics: &Metrics, families: &mut Vec<MetricFamily>) {
 fn pools(metrics: &Metrics, families: &mut Vec<MetricFamily>) {
     let mut active = Samples::new(&names::ACTIVE_REQUESTS);
     let mut pending = Samples::new(&names::PENDING_REQUESTS);
-    let mut first_byte = Samples::new(&names::FIRST_BYTE_SECONDS);
     let mut retries = Samples::new(&names::RETRIES);
     let mut exhausted = Samples::new(&names::BUDGET_EXHAUSTED);
     let mut dropped = Samples::new(&names::DROPPED);
@@ -138,7 +141,6 @@ fn pools(metrics: &Metrics, families: &mut Vec<MetricFamily>) {
         let totals = stats.totals();
         active.count(&[pool], totals.in_flight);
         pending.count(&[pool], totals.pending);
-        first_byte.histogram(&[pool], &stats.first_bytes());
         for outcome in RetryOutcome::ALL {
             retries.counted(&[pool, outcome.as_str()], stats.retries(*outcome));
         }
@@ -147,8 +149,20 @@ fn pools(metrics: &Metrics, families: &mut Vec<MetricFamily>) {
             dropped.counted(&[pool, reason.as_str()], stats.drops(*reason));
         }
     }
-    families
-        .extend([active, pending, first_byte, retries, exhausted, dropped].map(Samples::finish));
+    families.extend([active, pending, retries, exhausted, dropped].map(Samples::finish));
+}
+
+fn backends(metrics: &Metrics, families: &mut Vec<MetricFamily>) {
+    let mut requests = Samples::new(&names::BACKEND_REQUESTS);
+    let mut first_byte = Samples::new(&names::FIRST_BYTE_SECONDS);
+    for stats in metrics.living_backends() {
+        let [pool, backend] = stats.labels();
+        for code in CodeClass::ALL {
+            requests.counted(&[pool, backend, code.as_str()], stats.tries(*code));
+        }
+        first_byte.histogram(&[pool, backend], &stats.first_bytes());
+    }
+    families.extend([requests, first_byte].map(Samples::finish));
 }
 
 fn pool_health(metrics: &Metrics, families: &mut Vec<MetricFamily>) {
@@ -188,13 +202,13 @@ fn pool_health(metrics: &Metrics, families: &mut Vec<MetricFamily>) {
     );
 }
 
-fn endpoints(metrics: &Metrics, families: &mut Vec<MetricFamily>) {
+fn endpoints(all: &[Arc<EndpointSeries>], families: &mut Vec<MetricFamily>) {
     let mut requests = Samples::new(&names::ENDPOINT_REQUESTS);
     let mut failures = Samples::new(&names::ENDPOINT_FAILURES);
     let mut opened = Samples::new(&names::ENDPOINT_CONNECTIONS);
     let mut open = Samples::new(&names::ENDPOINT_ACTIVE_CONNECTIONS);
     let mut connecting = Samples::new(&names::ENDPOINT_CONNECT_SECONDS);
-    for series in metrics.living_endpoints() {
+    for series in all {
         let labels = [&*series.pool, &*series.endpoint];
         let [pool, endpoint] = labels;
         for code in CodeClass::ALL {
@@ -208,6 +222,28 @@ fn endpoints(metrics: &Metrics, families: &mut Vec<MetricFamily>) {
         connecting.value(&labels, seconds(series.connect_nanos()));
     }
     families.extend([requests, failures, opened, open, connecting].map(Samples::finish));
+}
+
+/// How endpoints stand now: only those that have series of their own.
+fn standings(all: &[Arc<EndpointSeries>], families: &mut Vec<MetricFamily>) {
+    let mut healthy = Samples::new(&names::ENDPOINT_HEALTHY);
+    let mut ejected = Samples::new(&names::ENDPOINT_EJECTED);
+    let mut ejections = Samples::new(&names::ENDPOINT_EJECTIONS);
+    let mut share = Samples::new(&names::ENDPOINT_SHARE);
+    let mut about = Samples::new(&names::ENDPOINT_INFO);
+    for series in all {
+        let labels = [&*series.pool, &*series.endpoint];
+        ejections.counted(&labels, series.ejections());
+        let Some(standing) = &series.standing else { continue };
+        healthy.count(&labels, standing.is_healthy().into());
+        ejected.count(&labels, standing.is_ejected().into());
+        share.value(&labels, standing.share());
+        if let Some(place) = &*standing.place.lock() {
+            let [pool, endpoint] = labels;
+            about.count(&[pool, endpoint, &place.backend, &place.zone, &place.region], 1);
+        }
+    }
+    families.extend([healthy, ejected, ejections, share, about].map(Samples::finish));
 }
 
 fn source(metrics: &Metrics, families: &mut Vec<MetricFamily>) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::label::CodeClass;
 use super::reason::Reason;
 use super::shard::{Counter, Counters, Level, Sharded};
+use super::standing::{Place, Standing};
 
 /// EndpointStats counts the tries of one endpoint.
 ///
@@ -26,6 +27,9 @@ pub struct EndpointStats {
 pub(super) struct EndpointSeries {
     pub(super) pool: Arc<str>,
     pub(super) endpoint: Arc<str>,
+    /// How the endpoint stands; nothing where several share the series.
+    pub(super) standing: Option<Standing>,
+    ejections: Counter,
     shards: Sharded<Shard>,
 }
 
@@ -59,8 +63,20 @@ impl EndpointTotals {
 }
 
 impl EndpointSeries {
-    pub(super) fn new(pool: Arc<str>, endpoint: Arc<str>, workers: usize) -> Self {
-        Self { pool, endpoint, shards: Sharded::new(workers) }
+    /// Makes the series of one endpoint.
+    pub(super) fn own(pool: Arc<str>, address: SocketAddr, workers: usize) -> Self {
+        let standing = Some(Standing::default());
+        Self { standing, ..Self::shared(pool, address.to_string().into(), workers) }
+    }
+
+    /// Makes series that several endpoints share.
+    pub(super) fn shared(pool: Arc<str>, endpoint: Arc<str>, workers: usize) -> Self {
+        let shards = Sharded::new(workers);
+        Self { pool, endpoint, standing: None, ejections: Counter::default(), shards }
+    }
+
+    pub(super) fn ejections(&self) -> u64 {
+        self.ejections.value()
     }
 
     pub(super) fn answers(&self, code: CodeClass) -> u64 {
@@ -133,6 +149,50 @@ impl EndpointStats {
     #[inline]
     pub fn connection_closed(&self, worker: usize) {
         self.series.shards.of(worker).open.add(-1);
+    }
+
+    /// Shows what active checks say.
+    pub fn set_healthy(&self, is_healthy: bool) {
+        if let Some(standing) = &self.series.standing {
+            standing.set_healthy(is_healthy);
+        }
+    }
+
+    /// Counts an ejection, and shows that it lasts.
+    pub fn ejected(&self) {
+        self.series.ejections.add(1);
+        if let Some(standing) = &self.series.standing {
+            standing.set_ejected(true);
+        }
+    }
+
+    /// Shows that the ejection ended.
+    pub fn returned(&self) {
+        if let Some(standing) = &self.series.standing {
+            standing.set_ejected(false);
+        }
+    }
+
+    /// Shows the part of the pool's requests that is meant for the endpoint, 0 to 1.
+    pub fn set_share(&self, share: f64) {
+        if let Some(standing) = &self.series.standing {
+            standing.set_share(share);
+        }
+    }
+
+    /// Shows which backend the endpoint is of, and where it is; empty is not known.
+    pub fn set_place(
+        &self,
+        backend: &Arc<str>,
+        zone: Option<&Arc<str>>,
+        region: Option<&Arc<str>>,
+    ) {
+        if let Some(standing) = &self.series.standing {
+            let known = |name: Option<&Arc<str>>| name.map_or_else(|| "".into(), Arc::clone);
+            let place =
+                Place { backend: Arc::clone(backend), zone: known(zone), region: known(region) };
+            *standing.place.lock() = Some(place);
+        }
     }
 
     /// Returns what was counted so far. Of a folded endpoint: with all that share its counters.

@@ -10,6 +10,7 @@
 //! - Series end with the object they belong to; until then counters never run backwards.
 //! - Nothing of Weir is imported here, and `prometheus` nowhere else.
 
+mod backend;
 mod catalog;
 mod collect;
 mod control;
@@ -24,7 +25,9 @@ mod registry;
 mod route;
 mod samples;
 mod shard;
+mod standing;
 
+pub use backend::BackendStats;
 pub use catalog::{Family, Kind, catalog};
 pub use control::{CertificateExpiry, Control};
 pub use document::reference;

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
 
 use super::label::{ProbeResult, RetryOutcome};
 use super::reason::Reason;
-use super::shard::{Counter, Counters, Distribution, Latencies, Level, Sharded};
+use super::shard::{Counter, Counters, Level, Sharded};
 
 /// EndpointCounts says how many endpoints of a pool are in which state. An endpoint may be in
 /// more than one: an ejected one may be unhealthy too.
@@ -38,7 +37,6 @@ pub struct PoolStats {
 struct Shard {
     in_flight: Level,
     pending: Level,
-    first_byte: Latencies,
     retries: Counters<{ RetryOutcome::ALL.len() }>,
     budget_exhausted: Counter,
     dropped: Counters<{ Reason::ALL.len() }>,
@@ -114,12 +112,6 @@ impl PoolStats {
     #[inline]
     pub fn wait_ended(&self, worker: usize) {
         self.shards.of(worker).pending.add(-1);
-    }
-
-    /// Counts the time from the begin of a try to the head of its answer.
-    #[inline]
-    pub fn first_byte(&self, worker: usize, took: Duration) {
-        self.shards.of(worker).first_byte.record(took);
     }
 
     /// Counts a retry.
@@ -203,11 +195,6 @@ impl PoolStats {
             panic: health.panic.load(Ordering::Relaxed),
             tier: read(&health.tier),
         }
-    }
-
-    /// Returns the times to the head of an answer.
-    pub fn first_bytes(&self) -> Distribution {
-        Distribution::of(self.shards.iter().map(|shard| &shard.first_byte))
     }
 
     pub(super) fn retries(&self, outcome: RetryOutcome) -> u64 {

@@ -9,6 +9,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use prometheus::{Registry, TextEncoder};
 
+use super::backend::BackendStats;
 use super::collect::Scrape;
 use super::control::Control;
 use super::endpoint::{EndpointSeries, EndpointStats};
@@ -30,12 +31,15 @@ pub struct Metrics {
     own_endpoints: Arc<AtomicUsize>,
     routes: Mutex<Living<RouteLabels, RouteStats>>,
     pools: Mutex<Living<Arc<str>, PoolStats>>,
+    backends: Mutex<Living<PoolAndBackend, BackendStats>>,
     endpoints: Mutex<Endpoints>,
     listeners: Mutex<BTreeMap<&'static str, Arc<ListenerStats>>>,
     control: Control,
     folded: Counter,
     registry: Registry,
 }
+
+type PoolAndBackend = (Arc<str>, Arc<str>);
 
 #[derive(Debug, Default)]
 struct Endpoints {
@@ -67,6 +71,7 @@ impl Metrics {
             own_endpoints: Arc::default(),
             routes: Mutex::default(),
             pools: Mutex::default(),
+            backends: Mutex::default(),
             endpoints: Mutex::default(),
             listeners: Mutex::default(),
             control: Control::default(),
@@ -92,19 +97,29 @@ impl Metrics {
         self.pools.lock().find_or_insert(pool.into(), make)
     }
 
+    /// Returns the counters of a backend of a pool, the same for the same two.
+    pub fn backend(&self, pool: &Arc<str>, backend: &Arc<str>) -> Arc<BackendStats> {
+        let key = (Arc::clone(pool), Arc::clone(backend));
+        self.backends.lock().find_or_insert(key, |(pool, backend)| {
+            BackendStats::new(Arc::clone(pool), Arc::clone(backend), self.workers)
+        })
+    }
+
     /// Returns the counters of an endpoint of a pool, the same for the same two.
     pub fn endpoint(&self, pool: &str, address: SocketAddr) -> Arc<EndpointStats> {
         let mut endpoints = self.endpoints.lock();
         let Endpoints { stats, others } = &mut *endpoints;
         stats.find_or_insert((pool.into(), address), |(pool, address)| {
-            let series =
-                |name: &str| EndpointSeries::new(Arc::clone(pool), name.into(), self.workers);
+            let of = Arc::clone(pool);
             if self.own_endpoints.load(Relaxed) < self.endpoint_limit {
                 let own = Arc::clone(&self.own_endpoints);
-                return EndpointStats::own(*address, series(&address.to_string()), own);
+                let series = EndpointSeries::own(of, *address, self.workers);
+                return EndpointStats::own(*address, series, own);
             }
             self.folded.add(1);
-            let shared = others.find_or_insert(Arc::clone(pool), |_| series("other"));
+            let shared = others.find_or_insert(of, |pool| {
+                EndpointSeries::shared(Arc::clone(pool), "other".into(), self.workers)
+            });
             EndpointStats::folded(*address, shared)
         })
     }
@@ -141,6 +156,10 @@ impl Metrics {
 
     pub(super) fn living_pools(&self) -> Vec<Arc<PoolStats>> {
         self.pools.lock().all()
+    }
+
+    pub(super) fn living_backends(&self) -> Vec<Arc<BackendStats>> {
+        self.backends.lock().all()
     }
 
     /// Returns each set of endpoint series once, folded ones after the others.

@@ -111,7 +111,7 @@ pub(super) async fn forward(
         let began = Instant::now();
         let protocol = request.pool.protocol_of(choice.index);
         let result = attempt(request, (protocol, &in_flight), head, body, &timer).await;
-        report(request, &in_flight, &result, began, record);
+        report(request, (choice.index, &in_flight), &result, began, record);
         let again = match result {
             Ok(sent) => match retry::of_answer(request, &sent, tries) {
                 None => {
@@ -268,7 +268,7 @@ fn choose_now(
 /// Counts a try, and tells the endpoint's state of it.
 fn report(
     request: &Forward<'_>,
-    in_flight: &InFlight,
+    (index, in_flight): (usize, &InFlight),
     result: &Result<Sent, Failure>,
     began: Instant,
     record: &mut Record,
@@ -278,18 +278,22 @@ fn report(
     let worker = &request.client.worker;
     let endpoint = in_flight.endpoint();
     let stats = &endpoint.stats;
+    let backend = request.pool.backend_stats_of(index);
     let outcome = match result {
         Ok(sent) => {
             let status = sent.status.as_u16();
             stats.answered(worker.index, status);
             record.upstream_time = Some(latency);
-            if let Some(pool) = &record.pool {
-                pool.first_byte(worker.index, latency);
+            if let Some(backend) = backend {
+                backend.answered(worker.index, status, latency);
             }
             Outcome::Answered { status, latency }
         }
         Err(failure) => {
             stats.failed(worker.index, failure.reason);
+            if let Some(backend) = backend {
+                backend.failed(worker.index);
+            }
             failure.outcome
         }
     };

@@ -1,7 +1,7 @@
 //! What is known of one endpoint at run time. It outlives the tables.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub struct EndpointState {
     health: AtomicU8,
     // When it became ready; 0 is long ago.
     ready_since: AtomicU64,
+    // Declared no more.
+    is_retired: AtomicBool,
     // Until when it is passed over; 0 is not at all.
     refused_until: AtomicU64,
 }
@@ -99,6 +101,7 @@ impl EndpointState {
             connections: AtomicU32::new(0),
             health: AtomicU8::new(Health::Unknown as u8),
             ready_since: AtomicU64::new(0),
+            is_retired: AtomicBool::new(false),
             refused_until: AtomicU64::new(0),
         }
     }
@@ -189,6 +192,7 @@ impl EndpointState {
         if previous == health {
             return false;
         }
+        self.stats.set_healthy(health != Health::Unhealthy);
         match (previous, health) {
             (_, Health::Unhealthy) => {
                 self.pool.stats.health_changed(false);
@@ -238,6 +242,22 @@ impl EndpointState {
     /// Returns when it became ready; 0 is long ago.
     pub fn ready_since(&self) -> Millis {
         Millis(self.ready_since.load(Ordering::Relaxed))
+    }
+
+    /// Returns whether it is declared no more: idle connections to it serve nobody.
+    pub fn is_retired(&self) -> bool {
+        self.is_retired.load(Ordering::Relaxed)
+    }
+
+    /// Says that it is declared no more.
+    pub(super) fn retire(&self) {
+        self.is_retired.store(true, Ordering::Relaxed);
+        self.stats.set_share(0.0);
+    }
+
+    /// Says that it is declared, perhaps again.
+    pub(super) fn restore(&self) {
+        self.is_retired.store(false, Ordering::Relaxed);
     }
 
     /// Starts its warm-up.

@@ -72,6 +72,7 @@ impl EndpointState {
         self.ejection.until.store(now.plus(time).0, Ordering::Relaxed);
         self.ejection.errors.store(0, Ordering::Relaxed);
         self.pool.stats.ejected();
+        self.stats.ejected();
         self.pool.tell(PoolChange::Ejected { address: self.address, time });
         self.pool.mark_dirty();
     }
@@ -84,6 +85,8 @@ impl EndpointState {
         }
         self.ejection.errors.store(0, Ordering::Relaxed);
         self.ejection.returned.store(now.0, Ordering::Relaxed);
+        // Before the next ejection can begin.
+        self.stats.returned();
         self.ejection.until.store(0, Ordering::Relaxed);
         self.pool.give_back_ejection();
         self.warm_up_from(now);

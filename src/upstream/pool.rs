@@ -12,6 +12,7 @@ use super::balance::Selection;
 use super::clock::Millis;
 use super::padded::Padded;
 use super::{EndpointState, PoolState, Transport};
+use crate::metrics::BackendStats;
 use crate::model::{self, Protocol, Readiness, RegionName};
 
 /// Pool is one version of a pool: what was declared, and the state that all versions share.
@@ -26,6 +27,8 @@ pub struct Pool {
     /// How connections to the endpoints are opened: the same as the version before, where it says
     /// the same.
     pub transport: Transport,
+    /// What happened on each backend, in the order of the model.
+    pub(super) backend_stats: Box<[Arc<BackendStats>]>,
     pub(super) selection: ArcSwap<Selection>,
     pub(super) cursors: Arc<[Cursor]>,
     pub(super) surroundings: Arc<Surroundings>,
@@ -68,6 +71,12 @@ impl Pool {
     /// Returns the backend that an endpoint belongs to.
     pub fn backend_of(&self, member: &Member) -> Option<&model::Backend> {
         self.model.backends.get(member.backend)
+    }
+
+    /// Returns what counts the tries on the backend of an endpoint, by the endpoint's index.
+    pub fn backend_stats_of(&self, index: usize) -> Option<&BackendStats> {
+        let member = self.endpoints.get(index)?;
+        self.backend_stats.get(member.backend).map(|stats| &**stats)
     }
 
     /// Returns what the endpoint of an index speaks.

@@ -92,9 +92,12 @@ impl Pools {
         let endpoints = self.members(model, &state, entry, previous.as_deref(), now);
         let ready = endpoints.iter().filter(|member| member.readiness == Readiness::Ready).count();
         state.configure(model, ready);
+        let backend =
+            |backend: &model::Backend| self.metrics.backend(state.stats.pool(), &backend.origin);
         let pool = Arc::new(Pool {
             model: Arc::clone(model),
             endpoints,
+            backend_stats: model.backends.iter().map(backend).collect(),
             state,
             transport: transport(model, previous.as_deref()),
             selection: ArcSwap::default(),
@@ -103,8 +106,13 @@ impl Pools {
         });
         let selection = Selection::derive(&pool, now);
         let counts = selection.counts();
-        pool.tell_panic(previous.is_some_and(|pool| pool.selection().counts().panic), counts.panic);
+        let had_panic = previous.as_ref().is_some_and(|pool| pool.selection().counts().panic);
+        pool.tell_panic(had_panic, counts.panic);
         pool.show(&selection);
+        pool.show_places();
+        if let Some(previous) = &previous {
+            retire(previous, &pool);
+        }
         pool.selection.store(Arc::new(selection));
         entry.pool = Arc::downgrade(&pool);
         if counts.warming + counts.ejected > 0 {
@@ -141,6 +149,7 @@ impl Pools {
                     entry.endpoints.insert(endpoint.address, Arc::downgrade(&made));
                     made
                 });
+                known.restore();
                 if model.health_check.is_none() && known.health() != Health::Unknown {
                     known.set_health(Health::Unknown, now);
                 }
@@ -178,6 +187,18 @@ impl Pools {
         self.entries
             .lock()
             .retain(|_, entry| entry.state.strong_count() > 0 || entry.pool.strong_count() > 0);
+    }
+}
+
+/// Says to endpoints that are declared no more that nothing more is meant for them. They live until
+/// their last request ends.
+fn retire(previous: &Pool, pool: &Pool) {
+    let stay: HashSet<SocketAddr> =
+        pool.endpoints.iter().map(|member| member.state.address()).collect();
+    for member in &previous.endpoints {
+        if !stay.contains(&member.state.address()) {
+            member.state.retire();
+        }
     }
 }
 

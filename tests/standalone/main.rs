@@ -25,6 +25,7 @@ mod places;
 mod probe;
 mod rig;
 mod series;
+mod shown;
 mod wrong;
 
 #[path = "../support"]

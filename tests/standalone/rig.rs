@@ -152,7 +152,23 @@ impl Weir {
     }
 
     pub fn start_with(manifests: &str, flags: &[&str]) -> Self {
-        Self::start_by(command(), manifests, flags)
+        let mut started = command();
+        started.stdout(Stdio::null());
+        Self::start_by(started, manifests, flags)
+    }
+
+    /// Starts it, and returns what it writes to standard output too, line by line.
+    pub fn start_logged(manifests: &str, flags: &[&str]) -> (Self, Receiver<String>) {
+        let mut started = command();
+        started.stdout(Stdio::piped());
+        let mut weir = Self::start_by(started, manifests, flags);
+        let output = weir.child.stdout.take().expect("stdout");
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            let mut read = BufReader::new(output).lines().map_while(Result::ok);
+            while read.next().is_some_and(|line| sender.send(line).is_ok()) {}
+        });
+        (weir, lines)
     }
 
     /// Starts it with this many descriptors.
@@ -160,6 +176,7 @@ impl Weir {
         let mut shell = Command::new("sh");
         let program = env!("CARGO_BIN_EXE_weir");
         shell.args(["-c", &format!("ulimit -n {most}; exec \"$0\" \"$@\"")]).arg(program);
+        shell.stdout(Stdio::null());
         Self::start_by(shell, manifests, &[])
     }
 
@@ -173,7 +190,6 @@ impl Weir {
             .arg(&path)
             .args(flags)
             .stderr(Stdio::piped())
-            .stdout(Stdio::null())
             .spawn()
             .expect("weir");
         let (sender, lines) = channel();

@@ -16,19 +16,7 @@ pub(super) fn explain(
 ) {
     let outline = &chooser.selection.outline;
     trace.panic = outline.counts.panic;
-    let loads = outline.plans.get(chooser.plan).or_else(|| outline.plans.first());
-    let load_of =
-        |group: usize| loads.and_then(|plan| plan.loads.get(group)).copied().unwrap_or_default();
-    let mut places = vec![(None, 0.0); chooser.pool.endpoints.len()];
-    for (at, group) in outline.groups.iter().enumerate() {
-        let total: u64 = group.choices.iter().map(|choice| choice.weight).sum();
-        for choice in &group.choices {
-            let share = load_of(at) * choice.weight as f64 / total.max(1) as f64;
-            if let Some(place) = places.get_mut(choice.index as usize) {
-                *place = (Some(at), share);
-            }
-        }
-    }
+    let places = outline.shares(chooser.plan, chooser.pool.endpoints.len());
     let chosen_group = chosen.and_then(|index| places.get(index)?.0);
     trace.groups = outline
         .groups
@@ -38,7 +26,7 @@ pub(super) fn explain(
             tier: group.tier,
             origin: group.origin.clone(),
             locality: group.locality.clone(),
-            load: load_of(at),
+            load: outline.load(chooser.plan, at),
             endpoints: group.choices.len(),
             is_chosen: chosen_group == Some(at),
         })

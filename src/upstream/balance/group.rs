@@ -12,6 +12,29 @@ pub(super) struct Outline {
     pub plans: Vec<PlanOutline>,
 }
 
+impl Outline {
+    /// Returns for each of so many endpoints its group, and its share of the requests of a plan.
+    pub(super) fn shares(&self, plan: usize, endpoints: usize) -> Vec<(Option<usize>, f64)> {
+        let mut shares = vec![(None, 0.0); endpoints];
+        for (at, group) in self.groups.iter().enumerate() {
+            let total: u64 = group.choices.iter().map(|choice| choice.weight).sum();
+            for choice in &group.choices {
+                if let Some(share) = shares.get_mut(choice.index as usize) {
+                    let load = self.load(plan, at);
+                    *share = (Some(at), load * choice.weight as f64 / total.max(1) as f64);
+                }
+            }
+        }
+        shares
+    }
+
+    /// Returns the share of requests that a group takes in a plan, or in the first.
+    pub(super) fn load(&self, plan: usize, group: usize) -> f64 {
+        let plan = self.plans.get(plan).or_else(|| self.plans.first());
+        plan.and_then(|plan| plan.loads.get(group)).copied().unwrap_or_default()
+    }
+}
+
 /// Group is a set of endpoints that are alike.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Group {

@@ -21,6 +21,7 @@ mod ring_hash;
 mod schedule;
 mod selection;
 mod session;
+mod show;
 mod spill;
 mod trace;
 

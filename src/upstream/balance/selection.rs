@@ -12,7 +12,6 @@ use super::maglev::Maglev;
 use super::outline::outline;
 use super::ring_hash::Ring;
 use super::schedule::{RankedSchedule, Schedule};
-use crate::metrics::EndpointCounts;
 use crate::model::Algorithm;
 use crate::upstream::Pool;
 use crate::upstream::clock::Millis;
@@ -155,23 +154,6 @@ impl Pool {
         // What came back may have room for those who wait.
         self.state.queue().call_all();
         true
-    }
-
-    /// Shows a selection in the metrics.
-    pub(in crate::upstream) fn show(&self, selection: &Selection) {
-        let counts = selection.counts();
-        self.state.stats.set_endpoints(EndpointCounts {
-            total: counts.total as u32,
-            ready: counts.ready as u32,
-            unhealthy: counts.unhealthy as u32,
-            ejected: counts.ejected as u32,
-            warming: counts.warming as u32,
-            terminating: counts.terminating as u32,
-        });
-        self.state.stats.set_panic(counts.panic);
-        let taking = selection.plans.iter().flat_map(|plan| plan.groups.iter());
-        let tiers = taking.filter_map(|group| selection.outline.groups.get(*group as usize));
-        self.state.stats.set_tier(tiers.map(|group| group.tier).max().unwrap_or_default());
     }
 
     pub(in crate::upstream) fn tell_panic(&self, was: bool, is: bool) {

@@ -74,8 +74,8 @@ impl Connections {
         }
     }
 
-    /// Closes what was idle for too long or was closed by the endpoint, and forgets endpoints that
-    /// are gone.
+    /// Closes what was idle for too long, was closed by the endpoint or leads to one that is declared
+    /// no more, and forgets endpoints that are gone.
     pub fn sweep(&self, now: Millis) {
         self.shelves.borrow_mut().retain(|_, shelf| {
             shelf.sweep(now);
@@ -226,6 +226,10 @@ impl Shelf {
     }
 
     fn sweep(&self, now: Millis) {
+        if self.endpoint.upgrade().is_none_or(|endpoint| endpoint.is_retired()) {
+            self.idle.take();
+            return;
+        }
         let keep_alive = self.keep_alive.get();
         self.idle.borrow_mut().retain_mut(|idle| {
             let is_useful =

@@ -163,9 +163,12 @@ impl Shelf {
 
     fn sweep(&self, now: Millis) {
         let keep_alive = self.keep_alive.get();
+        let is_retired = self.endpoint.upgrade().is_none_or(|endpoint| endpoint.is_retired());
         let is_kept = |channel: &Channel| {
             channel.streams.get() > 0
-                || !channel.is_orphan() && channel.idle_since.get().plus(keep_alive) > now
+                || !is_retired
+                    && !channel.is_orphan()
+                    && channel.idle_since.get().plus(keep_alive) > now
         };
         self.channels.borrow_mut().retain(|channel| channel.is_open() && is_kept(channel));
     }
