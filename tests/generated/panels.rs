@@ -284,6 +284,56 @@ pub const OVERVIEW: &[(&str, &[Panel])] = &[
                     "{{instance}}",
                 )],
             ),
+            (
+                "Memory of its limit",
+                8,
+                "timeseries",
+                "percentunit",
+                "From 85 % connections end early, from 92 % requests get 503.",
+                &[("weir_memory_used_bytes / (weir_memory_limit_bytes > 0)", "{{instance}}")],
+            ),
+            (
+                "Refused connections, broken protocols",
+                8,
+                "timeseries",
+                "cps",
+                "Of clients with too many connections, and those that broke the rules of HTTP or TLS.",
+                &[
+                    (
+                        "sum by (listener) (rate(weir_downstream_refused_connections_total[RATE]))",
+                        "{{listener}} refused",
+                    ),
+                    (
+                        "sum by (listener) (rate(weir_downstream_protocol_errors_total[RATE]))",
+                        "{{listener}} broken",
+                    ),
+                ],
+            ),
+            (
+                "Lost to overload",
+                8,
+                "timeseries",
+                "ops",
+                "Requests refused for want of memory, and lines of the access log that were left out.",
+                &[
+                    (
+                        "sum(rate(weir_downstream_refused_requests_total{reason=\"overloaded\"}[RATE])) or vector(0)",
+                        "requests",
+                    ),
+                    ("sum(rate(weir_access_log_dropped_total[RATE]))", "lines of the log"),
+                ],
+            ),
+            (
+                "Broken certificates and Ingresses",
+                8,
+                "timeseries",
+                "short",
+                "Secrets whose last good certificate stays in use, and what is wrong with Ingresses.",
+                &[
+                    ("max(weir_tls_certificates_kept)", "certificates kept"),
+                    ("max by (reason) (weir_reconcile_ingress_problems)", "{{reason}}"),
+                ],
+            ),
         ],
     ),
 ];
@@ -448,6 +498,78 @@ pub const POOL: &[(&str, &[Panel])] = &[
                     ("max by (pool) (weir_upstream_tier{pool=~\"$pool\"})", "{{pool}} tier"),
                     ("max by (pool) (weir_upstream_panic{pool=~\"$pool\"})", "{{pool}} panic"),
                 ],
+            ),
+            (
+                "Share by endpoint",
+                8,
+                "timeseries",
+                "percentunit",
+                "What weight, tier, nearness, health and warm-up give each; the twenty largest.",
+                &[(
+                    "topk(20, max by (endpoint) (weir_upstream_endpoint_share_ratio{pool=~\"$pool\"}))",
+                    "{{endpoint}}",
+                )],
+            ),
+            (
+                "Unhealthy and ejected",
+                8,
+                "timeseries",
+                "short",
+                "1 while active checks fail, and while an endpoint is taken out for how it answered.",
+                &[
+                    (
+                        "topk(20, max by (endpoint) (1 - weir_upstream_endpoint_healthy{pool=~\"$pool\"}))",
+                        "{{endpoint}} unhealthy",
+                    ),
+                    (
+                        "topk(20, max by (endpoint) (weir_upstream_endpoint_ejected{pool=~\"$pool\"}))",
+                        "{{endpoint}} ejected",
+                    ),
+                ],
+            ),
+            (
+                "Ejections by endpoint",
+                8,
+                "timeseries",
+                "ops",
+                "The twenty with the most.",
+                &[(
+                    "topk(20, sum by (endpoint) (rate(weir_upstream_endpoint_ejections_total{pool=~\"$pool\"}[RATE])))",
+                    "{{endpoint}}",
+                )],
+            ),
+            (
+                "Tries by backend",
+                8,
+                "timeseries",
+                "reqps",
+                "By first digit of the status; none: no answer.",
+                &[(
+                    "sum by (backend, code) (rate(weir_upstream_backend_requests_total{pool=~\"$pool\"}[RATE]))",
+                    "{{backend}} {{code}}",
+                )],
+            ),
+            (
+                "First byte by backend",
+                8,
+                "timeseries",
+                "s",
+                "99 of 100 tries took less.",
+                &[(
+                    "histogram_quantile(0.99, sum by (backend, le) (rate(weir_upstream_first_byte_seconds_bucket{pool=~\"$pool\"}[RATE])))",
+                    "{{backend}}",
+                )],
+            ),
+            (
+                "Tries by zone",
+                8,
+                "timeseries",
+                "reqps",
+                "Of the endpoints; empty where it is not known.",
+                &[(
+                    "sum by (zone) (rate(weir_upstream_endpoint_requests_total{pool=~\"$pool\"}[RATE]) * on (instance, pool, endpoint) group_left (zone) weir_upstream_endpoint_info)",
+                    "{{zone}}",
+                )],
             ),
         ],
     ),

@@ -32,7 +32,9 @@ impl Traffic {
             .collect();
         // Nobody listens there.
         let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut weir = Weir::start(&manifests(&backends, dead));
+        // Limits that are met now and then.
+        let flags = ["--memory-limit", "4Gi", "--max-connections-per-client", "16"];
+        let mut weir = Weir::start_with(&manifests(&backends, dead), &flags);
         let https = weir.wait_log("listener=\"https\" address=");
         let https = https.split("address=").nth(1).unwrap().split_whitespace().next().unwrap();
         let https: SocketAddr = https.parse().unwrap();
@@ -90,6 +92,10 @@ fn round(http: SocketAddr, https: SocketAddr, turn: u64) {
     if turn.is_multiple_of(20) {
         // Not TLS: a handshake that fails.
         TcpStream::connect(https).and_then(|mut stream| stream.write_all(b"hello\r\n\r\n")).ok();
+        // Not HTTP, and more connections than one client may have.
+        TcpStream::connect(http).and_then(|mut stream| stream.write_all(b"hello\r\n\r\n")).ok();
+        let greedy = || crate::rig::Client::connect(http, Some([127, 9, 9, 9].into()));
+        drop((0..20).map(|_| greedy()).collect::<Vec<_>>());
     }
 }
 
@@ -104,6 +110,15 @@ fn change(directory: &Path, port: u16, turn: u64) {
     let temporary = directory.join(".change.new");
     std::fs::write(&temporary, text).unwrap();
     std::fs::rename(temporary, directory.join("change.yaml")).unwrap();
+}
+
+/// An Ingress that leads to a Service which is not there.
+fn lost_ingress() -> String {
+    "---\napiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: { name: weir }\nspec: \
+     { controller: weir.dev/ingress-controller }\n---\napiVersion: networking.k8s.io/v1\nkind: \
+     Ingress\nmetadata: { name: lost, namespace: shop }\nspec:\n  ingressClassName: weir\n  \
+     defaultBackend: { service: { name: lost, port: { number: 80 } } }\n"
+        .to_owned()
 }
 
 fn manifests(backends: &[Backend], dead: u16) -> String {
@@ -138,6 +153,7 @@ fn manifests(backends: &[Backend], dead: u16) -> String {
         pool("shop", &ports, "  tls: { certificateRefs: [{ name: shop }] }\n  healthCheck: { http: { path: / }, interval: 1s, timeout: 900ms }\n"),
         pool("mixed", &[ports[0], dead], "  retry: { attempts: 2, triggers: [connect-failure] }\n  outlierDetection: { consecutiveErrors: 3, baseEjectionTime: 1s }\n"),
         pool("broken", &[dead], ""),
+        lost_ingress(),
         pool("limited", &ports, "  rateLimit: { requests: 5, per: 1s, burst: 5 }\n"),
     ]
     .concat()
