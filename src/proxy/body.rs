@@ -76,7 +76,12 @@ impl AnswerBody {
 
     /// No body, for an answer whose record is kept elsewhere.
     pub(super) fn nothing() -> Self {
-        Self::new(Source::Text(Bytes::new()), None)
+        Self::unrecorded(Bytes::new())
+    }
+
+    /// A text that most likely nobody reads, of a request that has ended.
+    pub(super) fn unrecorded(text: Bytes) -> Self {
+        Self::new(Source::Text(text), None)
     }
 
     pub(super) fn endpoint(body: EndpointBody, guards: Guards, record: Record) -> Self {

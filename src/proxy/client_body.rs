@@ -64,8 +64,20 @@ impl BodyError {
         match error.downcast_ref() {
             Some(Self::TooLarge) => Some(Reason::BodyTooLarge),
             Some(Self::TooSlow) => Some(Reason::BodyTimeout),
+            Some(Self::Own(http1::BodyError::Broken | http1::BodyError::Io(_))) => {
+                Some(Reason::ClientGone)
+            }
+            Some(Self::Hyper(error)) if is_left(error) => Some(Reason::ClientGone),
             _ => None,
         }
+    }
+}
+
+/// Returns whether a client left, or took its request back, instead of sending something wrong.
+fn is_left(error: &hyper::Error) -> bool {
+    match error.source().and_then(|cause| cause.downcast_ref::<h2::Error>()) {
+        Some(cause) => cause.is_io() || cause.is_remote(),
+        None => error.is_incomplete_message() || error.is_closed() || error.is_canceled(),
     }
 }
 

@@ -87,9 +87,15 @@ fn refuse(
     if record.pool.is_none() {
         client.stats.refused(worker.index, refusal.reason);
     }
+    let show = worker.options().reason_header;
+    if refusal.reason == Reason::ClientGone {
+        // Who ended only its own direction, in the middle of a body, may still read what that was.
+        let refusal = Reason::BadRequest.into();
+        let response = answer::answer(refusal, &parts.method, parts.version, show);
+        return response.map(AnswerBody::unrecorded);
+    }
     record.reason = Some(refusal.reason);
     record.status = refusal.reason.status();
-    let show = worker.options().reason_header;
     let mut response = answer::answer(refusal, &parts.method, parts.version, show);
     if grpc::is_grpc(&parts.headers) {
         response = grpc::translate(response, refusal.reason);

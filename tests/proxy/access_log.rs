@@ -213,6 +213,37 @@ async fn a_client_that_leaves_is_told_as_one() {
 }
 
 #[tokio::test]
+async fn a_client_that_leaves_in_its_body_is_told_as_one() {
+    let endpoint = Endpoint::start(|_| ok("fine")).await;
+    let (sink, _, options) = logging(AccessLogFormat::Json);
+    let rig = Rig::with(pool(&[endpoint.address]), route(), options);
+    let post = "POST / HTTP/1.1\r\nHost: a\r\n";
+    let expects = "Expect: 100-continue\r\n";
+    let bodies = ["Content-Length: 5\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n"];
+    let heads = bodies.map(|body| [format!("{post}{expects}{body}"), format!("{post}{body}")]);
+    for (count, head) in heads.concat().into_iter().enumerate() {
+        let is_held = head.contains(expects);
+        let mut client = rig.client().await;
+        client.send(&head).await;
+        if is_held {
+            assert_eq!(client.answer(false).await.unwrap().status, 100);
+        }
+        client.send(if head.contains("chunked") { "5\r\nhe" } else { "he" }).await;
+        drop(client);
+        let line = sink.json(count + 1).await;
+        let told = (&line["status"], &line["reason"]);
+        assert_eq!(told, (&0.into(), &"client_gone".into()), "{head}: {line}");
+    }
+    // What is wrong is still called wrong.
+    let mut client = rig.client().await;
+    client.send(format!("{post}{expects}{}", bodies[1])).await;
+    assert_eq!(client.answer(false).await.unwrap().status, 100);
+    client.send("x\r\n").await;
+    assert_eq!(client.answer(false).await.unwrap().status, 400);
+    assert_eq!(sink.json(5).await["reason"], "bad_request");
+}
+
+#[tokio::test]
 async fn a_tunnel_is_told_when_it_ends_with_its_bytes() {
     let endpoint = Endpoint::start(|_| {
         Reply::Echo(
