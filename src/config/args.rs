@@ -7,7 +7,9 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
-use super::{HeaderArg, LimitArgs, ObjectArg, parse_address, parse_duration, parse_network};
+use super::{
+    HeaderArg, LimitArgs, ObjectArg, parse_address, parse_duration, parse_network, parse_share,
+};
 
 /// Weir: a Kubernetes-native ingress controller and load balancer.
 ///
@@ -229,7 +231,7 @@ pub struct BackendArgs {
     pub jitter: Duration,
 
     /// Share of requests answered 500, 0 to 1
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, value_parser = parse_share, allow_negative_numbers = true)]
     pub error_rate: f64,
 
     /// Zone that answers carry

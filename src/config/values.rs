@@ -66,6 +66,16 @@ pub fn parse_time(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Parses a share.
+///
+/// # Errors
+/// Where the text is no number from 0 to 1; the message says what would be right.
+pub fn parse_share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share
+        .ok_or_else(|| "write a number from 0 to 1, for instance 0.05 for one in twenty".to_owned())
+}
+
 /// Parses an address with its port.
 ///
 /// # Errors
@@ -146,6 +156,14 @@ mod tests {
         assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
         for wrong in ["", "5", "s", "5x", "-1s", "1s5", "99999999999s"] {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn shares() {
+        assert_eq!(["0", "0.05", "1"].map(parse_share), [Ok(0.0), Ok(0.05), Ok(1.0)]);
+        for wrong in ["", "2", "-0.1", "NaN", "5%", "inf"] {
+            assert!(parse_share(wrong).unwrap_err().contains("0.05"), "{wrong}");
         }
     }
 

@@ -101,6 +101,16 @@ fn wrong_use_is_told_in_one_line() {
 }
 
 #[test]
+fn a_backend_that_cannot_be_is_wrong_use() {
+    for rate in ["2", "-1", "NaN", "5%"] {
+        let args = ["backend", "--listen", "127.0.0.1:0", "--name", "a", "--error-rate", rate];
+        let (code, _, error) = weir_fails(&args, None);
+        assert_eq!(code, Some(2), "{error}");
+        assert!(error.contains("--error-rate") && error.contains("from 0 to 1"), "{error}");
+    }
+}
+
+#[test]
 fn check_says_what_is_wrong_and_where() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("bad.yaml");
