@@ -12,19 +12,31 @@ pub enum BadPath {
     #[error("the path does not begin with /")]
     NotAbsolute,
     /// It holds `%` without two hexadecimal digits.
-    #[error("the path holds % without two hexadecimal digits")]
+    #[error("the path holds % without two hexadecimal digits: write %25 for the sign itself")]
     BadEscape,
     /// It holds an encoded slash, backslash or NUL, which endpoints read in different ways.
-    #[error("the path holds an encoded slash, backslash or NUL (%2F, %5C, %00)")]
+    #[error(
+        "the path holds an encoded slash, backslash or NUL (%2F, %5C, %00): leave it out, no request \
+         with one is served"
+    )]
     HiddenSeparator,
     /// It holds an overlong form of UTF-8, which some endpoints read as a plain character.
-    #[error("the path holds an overlong form of UTF-8, such as %C0%AE for a dot")]
+    #[error(
+        "the path holds an overlong form of UTF-8, such as %C0%AE for a dot: write the character \
+         itself"
+    )]
     Overlong,
     /// It holds a segment of dots with a parameter, which some endpoints read as the dots alone.
-    #[error("the path holds a segment of dots with a parameter, such as ..;a")]
+    #[error(
+        "the path holds a segment of dots with a parameter, such as ..;a: leave it out, no request \
+         with one is served"
+    )]
     HiddenDots,
     /// It holds a backslash, a control character, `?` or `#`.
-    #[error("the path holds a backslash, a control character, ? or #")]
+    #[error(
+        "the path holds a backslash, a control character, ? or #: write ? as %3F and # as %23, leave \
+         the others out"
+    )]
     ForbiddenCharacter,
 }
 

@@ -17,6 +17,7 @@ use super::parts::{Part, parts};
 use super::pool::PoolSchema;
 use super::problem::{FieldPath, Problem, Segment, shortened};
 use super::text::{Format, SyntaxError, text};
+use super::yaml::first_of;
 use crate::api::{Kind, Object, ObjectKey};
 
 /// Document is one object of a text.
@@ -72,17 +73,29 @@ pub fn read(
                 before += count;
             }
             Err(error) => {
-                let problem = Problem { place: error.place, ..Problem::at(&[], error.to_string()) };
-                documents.push(Document {
-                    name: format!("document {}", before + 1),
-                    identity: None,
-                    verdict: Verdict::Refused(vec![problem]),
-                });
+                documents.push(unreadable(&error, text, before));
                 before += 1;
             }
         }
     }
     Ok(documents)
+}
+
+/// Fields that say which object it is.
+const NAMING: [&str; 5] = ["apiVersion", "kind", "metadata", "name", "namespace"];
+
+/// Refuses a document that cannot be read. Which object it is can be told where only a field is
+/// there twice.
+fn unreadable(error: &SyntaxError, text: &str, position: usize) -> Document {
+    let problem = Problem { place: error.place, ..Problem::at(&[], error.to_string()) };
+    let repeated = error.repeated.as_deref();
+    let value = repeated.and_then(|_| first_of(text));
+    let is_named = repeated.is_some_and(|field| !NAMING.contains(&field));
+    let (name, identity) = match value.as_ref().map(|value| (value, kind_of(value))) {
+        Some((value, Ok(Some(kind)))) if is_named => named(value, kind, position),
+        _ => (format!("document {}", position + 1), None),
+    };
+    Document { name, identity, verdict: Verdict::Refused(vec![problem]) }
 }
 
 /// Judges the values of a text; `before` says how many there are in front of them.
@@ -143,36 +156,45 @@ fn expand(value: Value, position: usize, schema: &PoolSchema, found: &mut Vec<Fo
     }
 }
 
+/// Returns a field that is a text, short enough for a message.
+fn field(value: &Value, pointer: &str) -> Option<String> {
+    let text = value.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
+    text.map(shortened)
+}
+
+/// Returns the name of an object for people, and what it is as far as it says so.
+fn named(value: &Value, kind: Kind, position: usize) -> (String, Option<(Kind, ObjectKey)>) {
+    let key = field(value, "/metadata/name").map(|name| match kind {
+        kind if !kind.is_namespaced() => ObjectKey::new("", name),
+        _ => ObjectKey::new(
+            field(value, "/metadata/namespace").unwrap_or_else(|| "default".to_owned()),
+            name,
+        ),
+    });
+    let what = || field(value, "/kind").unwrap_or_else(|| format!("document {}", position + 1));
+    let name = key.as_ref().map_or_else(what, |key| format!("{kind} {key}"));
+    (name, key.map(|key| (kind, key)))
+}
+
 fn judge(value: Value, position: usize, schema: &PoolSchema) -> Document {
-    let field = |pointer: &str| {
-        let text = value.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
-        text.map(shortened)
-    };
-    let what = field("/kind").unwrap_or_else(|| format!("document {}", position + 1));
+    let what = || field(&value, "/kind").unwrap_or_else(|| format!("document {}", position + 1));
     let kind = match kind_of(&value) {
         Ok(Some(kind)) => kind,
         Ok(None) => {
-            let name = field("/metadata/name").map(|name| format!(" {name}")).unwrap_or_default();
-            let name = format!("{what}{name}");
+            let name = field(&value, "/metadata/name");
+            let name = format!("{}{}", what(), name.map(|n| format!(" {n}")).unwrap_or_default());
             return Document { name, identity: None, verdict: Verdict::Unread };
         }
         Err(problem) => {
             return Document {
-                name: what,
+                name: what(),
                 identity: None,
                 verdict: Verdict::Refused(vec![problem]),
             };
         }
     };
-    let key = field("/metadata/name").map(|name| match kind {
-        kind if !kind.is_namespaced() => ObjectKey::new("", name),
-        _ => ObjectKey::new(
-            field("/metadata/namespace").unwrap_or_else(|| "default".to_owned()),
-            name,
-        ),
-    });
-    let name = key.as_ref().map_or_else(|| what, |key| format!("{kind} {key}"));
-    let identity = key.clone().map(|key| (kind, key));
+    let (name, identity) = named(&value, kind, position);
+    let key = identity.as_ref().map(|(_, key)| key.clone());
     let verdict = match of_kind(kind, value, key, schema) {
         Ok((object, notes)) => Verdict::Read(object, notes),
         Err(problems) => Verdict::Refused(problems),

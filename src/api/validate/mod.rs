@@ -14,6 +14,7 @@ mod pool;
 mod problem;
 mod schema;
 mod text;
+mod wording;
 mod yaml;
 
 #[cfg(test)]

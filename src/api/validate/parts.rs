@@ -19,7 +19,7 @@ pub(super) struct Part<'a> {
 /// Reads a text as a whole, or document by document where one of them cannot be read.
 ///
 /// # Errors
-/// Where the text is one document, or is JSON, or is above a bound as a whole.
+/// Where the text is one document that says nothing, or is JSON, or is above a bound as a whole.
 pub(super) fn parts(text: &str, format: Format) -> Result<Vec<Part<'_>>, SyntaxError> {
     let whole = match parse(text, format) {
         Ok(values) => return Ok(vec![Part { text, lines_before: 0, values: Ok(values) }]),
@@ -32,7 +32,7 @@ pub(super) fn parts(text: &str, format: Format) -> Result<Vec<Part<'_>>, SyntaxE
         let is_too_much = unreadable == MAX_UNREADABLE || nodes > MAX_NODES;
         let values = if is_too_much {
             let place = Place { line: lines_before + 1, column: 1 };
-            Err(SyntaxError { place: Some(place), message: REST.to_owned() })
+            Err(SyntaxError::at(Some(place), REST))
         } else {
             parse(text, format).map_err(|error| below(error, lines_before))
         };
@@ -44,7 +44,8 @@ pub(super) fn parts(text: &str, format: Format) -> Result<Vec<Part<'_>>, SyntaxE
         }
     }
     // Nothing to tell apart, or a bound that only the whole breaks.
-    if parts.len() < 2 || unreadable == 0 { Err(whole) } else { Ok(parts) }
+    let is_one = parts.len() < 2 && whole.repeated.is_none();
+    if is_one || unreadable == 0 { Err(whole) } else { Ok(parts) }
 }
 
 const REST: &str = "this document and those after it are not read, there is too much before them \

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::hint::closest;
 use super::problem::{Findings, Segment, shortened};
+use super::wording::Wording;
 
 /// Schema is one node of a CRD's structural schema.
 #[derive(Debug)]
@@ -147,11 +148,13 @@ impl Schema {
         if length < least || length > most {
             findings.add(format!("must have {} characters, not {length}", span(least, most)));
         } else if let Some(pattern) = pattern.filter(|pattern| !pattern.is_match(text)) {
-            let meaning = match self.meaning.as_str() {
-                "" => String::new(),
-                meaning => format!(": {meaning}"),
-            };
-            findings.add(format!("{:?} does not match {pattern}{meaning}", shortened(text)));
+            let given = shortened(text);
+            findings.add(match Wording::of(pattern.as_str()) {
+                Some(words) => {
+                    format!("must be {}, not {given:?}{}", words.right, words.hint(text))
+                }
+                None => format!("{given:?} does not match {pattern}: {}", self.meaning),
+            });
         }
     }
 
@@ -262,6 +265,13 @@ impl Shape {
             Self::Number { .. } => ("a number", false),
             Self::Boolean => ("true or false", false),
         };
+        if let (Self::Text { pattern: Some(pattern), .. }, Value::Number(number)) = (self, value)
+            && let Some(words) = Wording::of(pattern.as_str())
+            && let hint = words.hint(&number.to_string())
+            && !hint.is_empty()
+        {
+            return format!("must be {}, not {number}{hint}", words.right);
+        }
         match value {
             Value::Null => format!("must be {wanted}, not null"),
             // A bare on, off, yes, no, y or n is a boolean in the YAML 1.1 that kubectl reads.
@@ -278,7 +288,12 @@ impl Shape {
             }
             Value::Bool(_) | Value::Number(_) => format!("must be {wanted}, not {value}"),
             Value::String(text) => {
-                format!("must be {wanted}, not the string {:?}", shortened(text))
+                // As in "80", or 50%.
+                let number = text.trim().trim_end_matches('%').trim_end().parse::<i64>().ok();
+                let is_number = matches!(self, Self::Integer { .. } | Self::Number { .. });
+                let hint = number.filter(|_| is_number).map(|number| format!(": write {number}"));
+                let hint = hint.unwrap_or_default();
+                format!("must be {wanted}, not the string {:?}{hint}", shortened(text))
             }
             Value::Array(_) => format!("must be {wanted}, not a list"),
             Value::Object(_) => format!("must be {wanted}, not a mapping"),

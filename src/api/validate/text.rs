@@ -48,11 +48,17 @@ pub struct SyntaxError {
     pub place: Option<Place>,
     /// What is wrong, and what would be right.
     pub message: String,
+    /// The field that is there twice, where that is all that is wrong.
+    pub(super) repeated: Option<String>,
 }
 
 impl SyntaxError {
-    fn new(message: impl Into<String>) -> Self {
-        Self { place: None, message: message.into() }
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self { place: None, message: message.into(), repeated: None }
+    }
+
+    pub(super) fn at(place: Option<Place>, message: impl Into<String>) -> Self {
+        Self { place, ..Self::new(message) }
     }
 }
 
@@ -71,10 +77,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, SyntaxError> {
         let last =
             lines.clone().next_back().map_or(0, |l| String::from_utf8_lossy(l).chars().count());
         let place = Place { line: lines.count() as u64, column: last as u64 + 1 };
-        SyntaxError {
-            place: Some(place),
-            message: "not UTF-8: write the file as UTF-8 text".into(),
-        }
+        SyntaxError::at(Some(place), "not UTF-8: write the file as UTF-8 text")
     })?;
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
@@ -88,9 +91,9 @@ pub(super) fn parse(text: &str, format: Format) -> Result<Vec<Value>, SyntaxErro
         Format::Yaml => yaml::parse(text),
         Format::Json => {
             let values = serde_json::Deserializer::from_str(text).into_iter();
-            values.collect::<Result<Vec<Value>, _>>().map_err(|error| SyntaxError {
-                place: Some(Place { line: error.line() as u64, column: error.column() as u64 }),
-                message: format!("not JSON: {error}"),
+            values.collect::<Result<Vec<Value>, _>>().map_err(|error| {
+                let place = Place { line: error.line() as u64, column: error.column() as u64 };
+                SyntaxError::at(Some(place), format!("not JSON: {error}"))
             })
         }
     }

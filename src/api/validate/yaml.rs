@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use serde_saphyr::budget::BudgetBreach;
-use serde_saphyr::{Error, Options};
+use serde_saphyr::{DuplicateKeyPolicy, Error, Options};
 
 use super::problem::shortened;
 use super::text::{MAX_BYTES, MAX_NODES, Place, SyntaxError};
@@ -23,8 +23,25 @@ pub(super) fn parse(text: &str) -> Result<Vec<Value>, SyntaxError> {
     serde_saphyr::from_multiple_with_options(text, options()).map_err(|error| {
         let place = error.location().filter(|location| location.line() > 0);
         let place = place.map(|l| Place { line: l.line(), column: l.column() });
-        SyntaxError { place, message: said(error.without_snippet()) }
+        let error = error.without_snippet();
+        SyntaxError { repeated: repeated(error), ..SyntaxError::at(place, said(error)) }
     })
+}
+
+/// Parses the first document of a text in which a field is there twice, as if the second were not:
+/// so it can be said which object that is.
+pub(super) fn first_of(text: &str) -> Option<Value> {
+    let mut options = options();
+    options.duplicate_keys = DuplicateKeyPolicy::FirstWins;
+    let values: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options).ok()?;
+    values.into_iter().next()
+}
+
+fn repeated(error: &Error) -> Option<String> {
+    match error {
+        Error::DuplicateMappingKey { key, .. } => key.clone(),
+        _ => None,
+    }
 }
 
 /// Returns the bounds that YAML is read within.

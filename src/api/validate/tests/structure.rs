@@ -30,8 +30,27 @@ fn a_wrong_value_is_said_with_field_and_what_is_right() {
         ),
         (
             "backends: [{endpoint: {address: localhost, port: 80}}]",
-            "spec.backends[0].endpoint.address: \"localhost\" does not match ^[0-9a-fA-F:.]+$: \
-             IPv4 or IPv6 address",
+            "spec.backends[0].endpoint.address: must be an IPv4 or IPv6 address, as in 192.0.2.10; \
+             for a name use a Service of type ExternalName, not \"localhost\"",
+        ),
+        (
+            "backends: [{service: {name: a, port: '80'}}]",
+            "spec.backends[0].service.port: must be a whole number, not the string \"80\": write 80",
+        ),
+        (
+            "{backends: [{service: {name: a, port: 80}}], panicThreshold: 50%}",
+            "spec.panicThreshold: must be a whole number, not the string \"50%\": write 50",
+        ),
+        (
+            "{backends: [{service: {name: a, port: 80}}], timeouts: {connect: 5}}",
+            "spec.timeouts.connect: must be a duration of numbers with h, m, s or ms, as in 5s, \
+             1m30s or 250ms, not 5: write 5s",
+        ),
+        (
+            "{backends: [{service: {name: a, port: 80}}], routes: [{hostnames: [Shop.test]}]}",
+            "spec.routes[0].hostnames[0]: must be a hostname in lower case without scheme, port or \
+             path, as in shop.example.com, or *.example.com for all hosts below it, not \
+             \"Shop.test\": write shop.test",
         ),
         (
             "backends: [{service: {name: a}}]",
