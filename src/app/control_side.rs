@@ -17,7 +17,7 @@ use crate::source::file::Directory;
 use crate::source::{self, State};
 use crate::table::TableHandle;
 use crate::tls::ServerTls;
-use crate::upstream::{self, Pools, Readers};
+use crate::upstream::{self, Pools, Readers, Surroundings};
 use crate::{admin, health, status, translate};
 
 /// How many batches and updates may wait between two parts.
@@ -51,6 +51,8 @@ pub(super) struct Parts {
     pub(super) readiness: Arc<admin::Readiness>,
     /// Where this process listens, as others reach it.
     pub(super) own: BTreeSet<SocketAddr>,
+    /// Where this process runs.
+    pub(super) place: Surroundings,
     pub(super) opener: Opener,
 }
 
@@ -68,7 +70,7 @@ pub(super) fn start(
     parts: Parts,
     shutdown: watch::Receiver<bool>,
 ) -> JoinSet<()> {
-    let Parts { table, pools, readers, metrics, tls, readiness, opener, own } = parts;
+    let Parts { table, pools, readers, metrics, tls, readiness, opener, own, place } = parts;
     let mut tasks = JoinSet::new();
     let (batch_sender, batches) = mpsc::channel(WAITING);
     let (update_sender, updates) = mpsc::channel(WAITING);
@@ -80,6 +82,8 @@ pub(super) fn start(
     let options = translate::Options {
         standalone: origin.client().is_none(),
         ingress_class: args.ingress_class.as_str().into(),
+        lacks_zone: place.zone.is_none(),
+        lacks_region: place.region.is_none(),
         own,
     };
     let reconciler =

@@ -48,6 +48,7 @@ pub async fn run(
         Metrics::with_endpoint_limit(data_side::workers(&args), args.metrics_endpoint_limit);
     metrics.count_panics();
     let options = surroundings::options(&args, origin.client()).await?;
+    let place = options.surroundings.clone();
     let (pools, readers) = Pools::new(options, Arc::clone(&metrics));
     let geoip = args.geoip_database.as_deref().map(GeoIp::open).transpose();
     let geoip = geoip.context("--geoip-database")?.map(Arc::new);
@@ -81,6 +82,7 @@ pub async fn run(
         readiness: Arc::clone(&readiness),
         opener: proxy.opener(),
         own,
+        place,
     };
     let mut tasks = control_side::start(&args, origin, parts, shutdown.clone());
     tasks.spawn(server);

@@ -33,8 +33,10 @@ impl Conditions {
             let before = logged.insert(condition.kind, condition.clone());
             let is_news = match (&before, condition.status) {
                 (Some(before), _) => {
+                    // What is accepted may come with another warning.
+                    let tells = !condition.status || condition.kind == ConditionType::Accepted;
                     (before.status, before.reason) != (condition.status, condition.reason)
-                        || (!condition.status && before.message != condition.message)
+                        || (tells && before.message != condition.message)
                 }
                 (None, is_well) => !is_well || condition.kind == ConditionType::Accepted,
             };
@@ -151,7 +153,8 @@ mod tests {
         };
         assert!(says(Type::Accepted, true, Reason::Accepted, "1 route"));
         assert!(!says(Type::ResolvedRefs, true, Reason::ResolvedRefs, ""), "as expected");
-        assert!(!says(Type::Accepted, true, Reason::Accepted, "2 routes"));
+        assert!(!says(Type::Accepted, true, Reason::Accepted, "1 route"));
+        assert!(says(Type::Accepted, true, Reason::Accepted, "1 route; warning: alike"));
         assert!(says(Type::Accepted, false, Reason::Invalid, "weight"));
         assert!(!says(Type::Accepted, false, Reason::Invalid, "weight"));
         assert!(says(Type::Accepted, false, Reason::Invalid, "port"), "another mistake");

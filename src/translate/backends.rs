@@ -33,11 +33,20 @@ pub(super) fn translate(
     used: &mut Used,
     problems: &mut Problems,
 ) -> Vec<Backend> {
+    let mut first = BTreeMap::new();
     specs
         .iter()
         .enumerate()
         .filter_map(|(index, spec)| {
             let field = format!("spec.backends[{index}]");
+            if let Some(first) = identity(context, spec).and_then(|id| seen(&mut first, id, index)) {
+                let what = format_args!(
+                    "is what spec.backends[{first}] is: leave one out, and give the other the weight \
+                     of both"
+                );
+                problems.spec(&field, what);
+                return None;
+            }
             let (origin, is_service, (protocol, endpoints)) = match (&spec.service, &spec.endpoint)
             {
                 (Some(service), None) => {
@@ -66,6 +75,23 @@ pub(super) fn translate(
             })
         })
         .collect()
+}
+
+/// Says what a backend is, however it is written.
+fn identity(context: Context<'_>, spec: &BackendSpec) -> Option<(String, String, i32)> {
+    if let Some(StaticEndpoint { address, port, .. }) = &spec.endpoint {
+        let address = address.parse::<IpAddr>().ok()?.to_canonical();
+        return Some((String::new(), address.to_string(), *port));
+    }
+    let ServiceRef { name, namespace, port } = spec.service.as_ref()?;
+    let namespace = namespace.as_ref().unwrap_or(&context.from.namespace);
+    Some((namespace.clone(), name.clone(), *port))
+}
+
+/// Returns where a thing was seen before.
+fn seen<T: Ord>(first: &mut BTreeMap<T, usize>, thing: T, index: usize) -> Option<usize> {
+    let first = *first.entry(thing).or_insert(index);
+    (first != index).then_some(first)
 }
 
 fn of_address(

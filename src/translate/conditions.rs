@@ -8,7 +8,7 @@ use crate::api::{
 use super::pool::PoolResult;
 use super::problems::Problems;
 
-/// Longest message; what is above is counted instead.
+/// Most problems in a message; those above are counted instead.
 const MOST_PROBLEMS: usize = 20;
 
 /// Returns the conditions of a pool. `lost` is what others have of what it claims, `applied` the
@@ -26,7 +26,7 @@ pub(super) fn update(
     } else if !lost.is_empty() {
         no(Type::Accepted, conflict, lost)
     } else {
-        yes(Type::Accepted, Reason::Accepted, "the spec is valid")
+        yes(Type::Accepted, Reason::Accepted, &valid(&problems.warnings))
     };
     let mut resolved = match problems.refs.first() {
         None => yes(Type::ResolvedRefs, Reason::ResolvedRefs, "all references are resolved"),
@@ -57,6 +57,18 @@ pub(super) fn update(
         conditions: vec![accepted, resolved, programmed],
         endpoints: None,
     }
+}
+
+/// Says that a spec is valid, and what one must know of it.
+fn valid(warnings: &[String]) -> String {
+    let mut message = "the spec is valid".to_owned();
+    for warning in warnings.iter().take(MOST_PROBLEMS) {
+        message += &format!("; warning: {warning}");
+    }
+    if let Some(more) = warnings.len().checked_sub(MOST_PROBLEMS).filter(|more| *more > 0) {
+        message += &format!("; and {more} more");
+    }
+    message
 }
 
 /// Returns what is wrong with an Ingress, with the ports of Services that it names, and with its

@@ -14,6 +14,7 @@ mod conditions;
 mod foreign;
 mod grants;
 mod ingress;
+mod places;
 mod policy;
 mod pool;
 mod problems;

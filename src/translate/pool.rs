@@ -8,7 +8,7 @@ use super::backends::{self, Context, port_of};
 use super::problems::Problems;
 use super::routes::Times;
 use super::unit::{Port, Used};
-use super::{backend_tls, certificates, routes, spec, terms};
+use super::{backend_tls, certificates, places, routes, spec, terms};
 use crate::api::{BackendPool, ConditionReason, Kind, ObjectKey};
 use crate::model::{self, Certificate, HttpsRedirect, PoolName, Route};
 
@@ -67,6 +67,8 @@ pub(super) fn translate(context: Context<'_>, object: &BackendPool) -> PoolResul
     }
     let certificates =
         certificates::translate(context, (tls, &terms), &routes, &mut used, &mut problems);
+    let locality = settings.as_ref().and_then(|settings| settings.locality.as_ref());
+    places::check(&object.spec, locality, &backends, context.options, &mut problems);
     let pool = settings.filter(|_| usable);
     let pool =
         pool.map(|pool| Arc::new(model::Pool { backend_tls, ..pool }.with_backends(backends)));

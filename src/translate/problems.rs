@@ -20,12 +20,19 @@ pub(super) struct Problems {
     pub(super) refs: Vec<Unresolved>,
     /// What is not wrong but worth knowing of the references.
     pub(super) notes: Vec<String>,
+    /// Parts of the spec that are valid but do not do what somebody who wrote them must expect.
+    pub(super) warnings: Vec<String>,
 }
 
 impl Problems {
     /// Notes an invalid field.
     pub(super) fn spec(&mut self, field: &str, what: impl std::fmt::Display) {
         self.spec.push(format!("{field}: {what}"));
+    }
+
+    /// Notes a field that is valid but does not do what one must expect of it.
+    pub(super) fn warning(&mut self, field: &str, what: impl std::fmt::Display) {
+        self.warnings.push(format!("{field}: {what}"));
     }
 
     /// Notes a reference that leads nowhere.

@@ -1,6 +1,7 @@
 //! Routes: from what was declared to checked matches.
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::problems::Problems;
@@ -55,7 +56,7 @@ pub(super) fn translate(
     times: Times,
     problems: &mut Problems,
 ) -> Vec<Route> {
-    let mut names = BTreeSet::new();
+    let mut names: BTreeMap<String, usize> = BTreeMap::new();
     specs
         .iter()
         .enumerate()
@@ -63,10 +64,17 @@ pub(super) fn translate(
             let field = format!("spec.routes[{index}]");
             let position = u32::try_from(index).unwrap_or(u32::MAX);
             let name = spec.name.clone().unwrap_or_else(|| position.to_string());
-            if !names.insert(name.clone()) {
-                problems.spec(&format!("{field}.name"), format_args!("{name:?} is used twice"));
+            if let Some(first) = names.get(&name) {
+                let by = if specs.get(*first).is_some_and(|route| route.name.is_some()) {
+                    "has this name already"
+                } else {
+                    "has no name, so its position is it"
+                };
+                let what = format_args!("{name:?}: spec.routes[{first}] {by}; write another");
+                problems.spec(&format!("{field}.name"), what);
                 return None;
             }
+            names.insert(name.clone(), index);
             let id = RouteId { created, object: Origin::pool(pool), position, name: name.into() };
             route(spec, id, (pool, times), &field, problems)
         })
@@ -149,9 +157,23 @@ fn request_match(spec: &MatchSpec, field: &str, problems: &mut Problems) -> Opti
         values
     };
     let mut header_matches = Vec::new();
-    for (field, name, value) in headers {
-        if let Some(name) = problems.take(&format!("{field}.name"), HeaderName::parse(&name)) {
-            header_matches.push(ValueMatch { name, value });
+    let mut first = BTreeMap::new();
+    for (field, text, value) in headers {
+        let name_field = format!("{field}.name");
+        let Some(name) = problems.take(&name_field, HeaderName::parse(&text)) else { continue };
+        match first.entry(name.clone()) {
+            Entry::Vacant(free) => {
+                free.insert(field);
+                header_matches.push(ValueMatch { name, value });
+            }
+            Entry::Occupied(first) => {
+                let first = first.get();
+                let what = format_args!(
+                    "{text:?} is the header of {first}, as case does not matter: write one \
+                     condition of it"
+                );
+                problems.spec(&name_field, what);
+            }
         }
     }
     header_matches.sort();

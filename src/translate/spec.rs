@@ -1,5 +1,6 @@
 //! The spec of a pool without its backends and routes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -124,6 +125,13 @@ fn hash_keys(spec: &api::LoadBalancing, problems: &mut Problems) -> Option<Vec<H
         .enumerate()
         .map(|(index, key)| {
             let field = format!("spec.loadBalancing.hashOn[{index}]");
+            if let Some(first) = spec.hash_on.iter().flatten().take(index).position(is_always_there)
+            {
+                let what =
+                    format_args!("is never used: every request has what hashOn[{first}] says");
+                problems.spec(&field, format_args!("{what}; put that key last"));
+                return None;
+            }
             if let Some(name) = &key.header {
                 return problems.take(&field, HeaderName::parse(name)).map(HashKey::Header);
             }
@@ -140,6 +148,11 @@ fn hash_keys(spec: &api::LoadBalancing, problems: &mut Problems) -> Option<Vec<H
             found
         })
         .collect()
+}
+
+/// Returns whether every request has what a key says, so that no key after it is asked.
+fn is_always_there(key: &api::HashKey) -> bool {
+    key.client_address == Some(true) || key.path == Some(true)
 }
 
 #[expect(clippy::option_option, reason = "invalid, and absent")]
@@ -161,16 +174,25 @@ fn locality(spec: &api::Locality, problems: &mut Problems) -> Option<LocalityPre
         api::LocalityPreference::ClientRegion => {}
     }
     let (mut regions, mut clients, before) = (Vec::new(), Vec::new(), problems.spec.len());
+    let mut owners: BTreeMap<IpNet, usize> = BTreeMap::new();
     for (index, region) in spec.regions.iter().flatten().enumerate() {
         let field = format!("spec.loadBalancing.locality.regions[{index}]");
         let position = u16::try_from(index).unwrap_or(u16::MAX);
-        for (index, network) in region.clients.iter().flatten().enumerate() {
-            match network.parse::<IpNet>() {
-                Ok(network) => clients.push((network, position)),
-                Err(_) => problems.spec(
-                    &format!("{field}.clients[{index}]"),
-                    format_args!("{network:?} is not a network: write for instance 192.0.2.0/24"),
-                ),
+        for (nth, text) in region.clients.iter().flatten().enumerate() {
+            let field = format!("{field}.clients[{nth}]");
+            let Ok(network) = text.parse::<IpNet>() else {
+                let what = "is not a network: write for instance 192.0.2.0/24";
+                problems.spec(&field, format_args!("{text:?} {what}"));
+                continue;
+            };
+            let owner = *owners.entry(network.trunc()).or_insert(index);
+            if owner == index {
+                clients.push((network, position));
+            } else {
+                let what = format_args!(
+                    "{text} belongs to regions[{owner}] already: leave it out of one of them"
+                );
+                problems.spec(&field, what);
             }
         }
         let api::Location { latitude, longitude } = region.location;

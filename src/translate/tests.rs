@@ -351,3 +351,37 @@ fn an_alias_never_leads_into_weir_itself_or_to_metadata() {
     let resolved = &update.conditions[1];
     assert!(!resolved.status && resolved.message.contains("169.254.169.254"), "{resolved:?}");
 }
+
+#[test]
+fn a_preference_for_a_place_that_weir_does_not_know_is_a_warning() {
+    for (prefer, lacks_zone, lacks_region, said) in [
+        ("Zone", true, true, Some("neither its zone nor its region")),
+        ("Zone", true, false, Some("only its region is preferred")),
+        ("Zone", false, true, None),
+        ("Region", false, true, Some("start it with --region")),
+        ("Region", true, false, None),
+    ] {
+        let key = ObjectKey::new("one", "a");
+        let spec = json!({
+            "backends": [{"endpoint": {"address": "10.0.0.1", "port": 80}}],
+            "loadBalancing": {"locality": {"prefer": prefer}},
+        });
+        let object = Object::BackendPool(parse(json!({
+            "apiVersion": "weir.dev/v1alpha1", "kind": "BackendPool", "metadata": meta(&key), "spec": spec,
+        })));
+        let mut objects = Objects::default();
+        objects.apply(Change { kind: Kind::BackendPool, key, object: Some(object) });
+        let options = Options { lacks_zone, lacks_region, ..Options::default() };
+        let updates = translate(&objects, options).updates;
+        let accepted = &updates[0].conditions[0];
+        assert!(accepted.status);
+        let warning = accepted.message.strip_prefix("the spec is valid");
+        match said {
+            None => assert_eq!(warning, Some(""), "{prefer}"),
+            Some(said) => {
+                let field = "; warning: spec.loadBalancing.locality.prefer: ";
+                assert!(accepted.message.contains(field) && accepted.message.contains(said));
+            }
+        }
+    }
+}

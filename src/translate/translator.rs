@@ -153,6 +153,11 @@ impl Translator {
         self.pools.get(key).map(|result| result.problems.notes.as_slice()).unwrap_or_default()
     }
 
+    /// Returns what of a pool's spec is valid but does not do what one must expect of it.
+    pub fn warnings(&self, key: &ObjectKey) -> &[String] {
+        self.pools.get(key).map(|result| result.problems.warnings.as_slice()).unwrap_or_default()
+    }
+
     /// Returns what the status of every pool should say.
     pub fn updates(&self, objects: &Objects) -> Vec<StatusUpdate> {
         let invalid = objects.invalid.keys().filter(|(kind, _)| *kind == Kind::BackendPool);

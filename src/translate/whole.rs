@@ -17,6 +17,10 @@ pub struct Options {
     /// The class of Ingresses that is ours even where there is no IngressClass of that name.
     /// Default is `weir`.
     pub ingress_class: Arc<str>,
+    /// Whether Weir does not know the zone that it runs in. Default is false.
+    pub lacks_zone: bool,
+    /// Whether Weir does not know the region that it runs in. Default is false.
+    pub lacks_region: bool,
     /// Where Weir itself listens: an endpoint there would be a loop, or its metrics. Default is
     /// unknown.
     pub own: BTreeSet<SocketAddr>,
@@ -24,7 +28,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { standalone: false, ingress_class: "weir".into(), own: BTreeSet::new() }
+        Self {
+            standalone: false,
+            ingress_class: "weir".into(),
+            lacks_zone: false,
+            lacks_region: false,
+            own: BTreeSet::new(),
+        }
     }
 }
 

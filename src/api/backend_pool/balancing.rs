@@ -9,13 +9,16 @@ use super::super::duration::DurationString;
 /// LoadBalancing says how an endpoint is chosen.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.hashOn) || [0, 1, 2].all(i, i + 1 >= size(self.hashOn) || !(has(self.hashOn[i].clientAddress) || has(self.hashOn[i].path)))")
+    .message("hashOn: every request has a clientAddress and a path, so no key after one of them is ever used: put it last"))]
 pub struct LoadBalancing {
     /// The algorithm. Default is RoundRobin.
     #[serde(default)]
     pub algorithm: Algorithm,
 
-    /// What RingHash and Maglev hash, in this order; a key that a request lacks is skipped, and a
-    /// request that lacks all is spread at random. 1 to 4.
+    /// What RingHash and Maglev hash: the first of these keys that a request has. A request that has
+    /// none is spread at random. `clientAddress` and `path` are always there, so they stand last.
+    /// 1 to 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4))]
     pub hash_on: Option<Vec<HashKey>>,

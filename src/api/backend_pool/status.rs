@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct BackendPoolStatus {
-    /// Accepted, ResolvedRefs, Programmed and Healthy.
+    /// Accepted, ResolvedRefs, Programmed and Healthy. At most 8.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
 
@@ -22,16 +23,22 @@ pub struct BackendPoolStatus {
 #[serde(rename_all = "camelCase")]
 pub struct EndpointCounts {
     /// Ready of total, as one text: `7/9`.
+    #[schemars(length(max = 32))]
     pub summary: String,
     /// All endpoints.
+    #[schemars(range(min = 0))]
     pub total: i32,
     /// Those that take traffic.
+    #[schemars(range(min = 0))]
     pub ready: i32,
     /// Those that fail their active check.
+    #[schemars(range(min = 0))]
     pub unhealthy: i32,
     /// Those that outlier detection has ejected.
+    #[schemars(range(min = 0))]
     pub ejected: i32,
     /// Those in slow start.
+    #[schemars(range(min = 0))]
     pub warming: i32,
 }
 
@@ -42,19 +49,28 @@ pub struct EndpointCounts {
 pub struct Condition {
     /// Accepted, ResolvedRefs, Programmed or Healthy.
     #[serde(rename = "type")]
-    #[schemars(length(min = 1, max = 316))]
+    #[schemars(
+        length(min = 1, max = 316),
+        regex(
+            pattern = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
+        )
+    )]
     pub kind: String,
     /// True, False or Unknown.
-    #[schemars(length(min = 1, max = 16))]
+    #[schemars(length(min = 1, max = 16), regex(pattern = r"^(True|False|Unknown)$"))]
     pub status: String,
     /// Generation of the spec that this is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
     pub observed_generation: Option<i64>,
     /// When `status` changed last, RFC 3339.
-    #[schemars(length(min = 1, max = 64))]
+    #[schemars(length(max = 64), extend("format" = "date-time"))]
     pub last_transition_time: String,
     /// One word in CamelCase.
-    #[schemars(length(min = 1, max = 1024))]
+    #[schemars(
+        length(min = 1, max = 1024),
+        regex(pattern = r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")
+    )]
     pub reason: String,
     /// What is so, where, and what would be right.
     #[schemars(length(max = 32768))]

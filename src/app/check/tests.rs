@@ -236,3 +236,21 @@ fn settings_for_a_service_that_is_not_there_are_a_warning() {
     let both = "{ targetRefs: [{ kind: Service, name: web }], backends: [{ endpoint: { address: ::1, port: 1 } }] }";
     assert!(report_of(&[("a.yaml", &pool("p", both))], true).is_refused());
 }
+
+#[test]
+fn what_is_valid_but_not_what_one_expects_is_a_warning() {
+    let spec = "{ backends: [{ endpoint: { address: 127.0.0.1, port: 80, region: dubln } }], \
+                loadBalancing: { locality: { prefer: ClientRegion, regions: [{ name: dublin, \
+                location: { latitude: 53, longitude: -6 }, clients: [192.0.2.0/24] }] } } }";
+    let report = report_of(&[("a.yaml", &pool("a", spec))], true);
+    assert_eq!(
+        lines(&report),
+        [
+            "a.yaml: BackendPool default/a: accepted",
+            "a.yaml: BackendPool default/a: warning: spec.backends[0].endpoint.region: \"dubln\" is \
+             none of locality.regions (dublin): far from every client, and used last",
+        ]
+    );
+    assert!(!report.is_refused());
+    assert_eq!(report.summary(), "1 object, 0 refused, 1 warning");
+}

@@ -24,6 +24,21 @@ pub const CASES: &[(&str, &str, &str, &str)] = &[
         "backends: [{service: {name: a, port: 80}, weight: 0}, {service: {name: b, port: 80}}]",
     ),
     (
+        "{loadBalancing: {algorithm: Maglev, hashOn: [{header: x-user}, {path: true}, {cookie: a}]}}",
+        "spec.loadBalancing",
+        "hashOn: every request has a clientAddress and a path, so no key after one of them is ever \
+         used: put it last",
+        "loadBalancing: {algorithm: RingHash, hashOn: [{header: x-user}, {cookie: a}, \
+         {queryParam: b}, {clientAddress: true}]}",
+    ),
+    (
+        "{loadBalancing: {algorithm: RingHash, hashOn: [{clientAddress: true}, {header: x-user}]}}",
+        "spec.loadBalancing",
+        "hashOn: every request has a clientAddress and a path, so no key after one of them is ever \
+         used: put it last",
+        "loadBalancing: {algorithm: RingHash, hashOn: [{clientAddress: true}]}",
+    ),
+    (
         "backends: [{service: {name: a, port: 80}}], targetRefs: [{kind: Service, name: a}]",
         "spec",
         "backends and targetRefs exclude each other: with targetRefs the endpoints are those of the \
