@@ -101,6 +101,19 @@ fn wrong_use_is_told_in_one_line() {
 }
 
 #[test]
+fn a_preference_for_a_zone_is_a_warning_where_no_zone_is_given() {
+    let backend = Backend::start("ok", [127, 0, 0, 1], 0, Duration::ZERO);
+    let near = good(&backend, "near", "/") + "  loadBalancing: { locality: { prefer: Zone } }\n";
+    let mut weir = Weir::start(&near);
+    let line = weir.wait_log("start it with --zone");
+    assert!(line.contains("pool=default/near") && line.contains("locality.prefer"), "{line}");
+    assert_eq!(weir.client().get("pool.test", "/").unwrap().body, "ok");
+    let mut weir = Weir::start_with(&near, &["--zone", "a"]);
+    let line = weir.wait_log("Accepted: ");
+    assert!(!line.contains("warning"), "{line}");
+}
+
+#[test]
 fn a_backend_that_cannot_be_is_wrong_use() {
     for rate in ["2", "-1", "NaN", "5%"] {
         let args = ["backend", "--listen", "127.0.0.1:0", "--name", "a", "--error-rate", rate];
