@@ -35,9 +35,9 @@ fn weights_hold_over_a_thousand() {
 
 #[test]
 fn a_slow_backend_is_spared_by_those_who_look() {
-    // Slow enough that a busy machine adds little to either.
+    // Twenty times as slow, so that it is ten times where a busy machine adds as much to both.
     for algorithm in ["LeastRequest", "PeakEwma"] {
-        let backends = slow_backends(&[500, 50, 50, 50]);
+        let backends = slow_backends(&[1_000, 50, 50, 50]);
         let balancing = format!("  loadBalancing: {{ algorithm: {algorithm} }}\n");
         let weir = Weir::start(&equals(&backends, &balancing));
         let counts = spread(&weir, 600, 8, "/");

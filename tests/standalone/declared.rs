@@ -7,7 +7,7 @@ use crate::rig::{Backend, Client, Weir, eventually};
 
 /// Checks that a slow machine does not fail by its own slowness.
 pub const CHECKS: &str = "  healthCheck: { http: { path: /healthz }, interval: 500ms, timeout: 500ms, \
-                          unhealthyThreshold: 2, healthyThreshold: 1 }\n";
+                          unhealthyThreshold: 3, healthyThreshold: 1 }\n";
 
 /// Starts backends `b1`, `b2` and so on, that answer at once.
 pub fn backends(count: u8) -> Vec<Backend> {

@@ -90,7 +90,14 @@ fn an_ejected_endpoint_returns() {
         gauge(&weir, "weir_upstream_ejections_total{pool=\"test/p\"}").is_some_and(|n| n > 0.0)
     });
     backends[0].set_broken(false);
-    await_state(&weir, "ejected", 0);
+    let series = |family| {
+        let address = backends[0].address;
+        format!("weir_upstream_endpoint_{family}{{pool=\"test/p\",endpoint=\"{address}\"}}")
+    };
+    eventually("its return", || {
+        let has_share = gauge(&weir, &series("share_ratio")).is_some_and(|share| share > 0.3);
+        gauge(&weir, &series("ejected")) == Some(0.0) && has_share
+    });
     assert_counts(&spread(&weir, 300, 4, "/"), &[("b1", 100), ("b2", 100), ("b3", 100)], 1);
 }
 

@@ -148,9 +148,10 @@ impl Pool {
             return false;
         }
         self.tell_panic(previous.outline.counts.panic, next.counts.panic);
-        let next = Selection::build(self, next);
+        let next = Arc::new(Selection::build(self, next));
+        self.selection.store(Arc::clone(&next));
+        // What is shown holds already.
         self.show(&next);
-        self.selection.store(Arc::new(next));
         // What came back may have room for those who wait.
         self.state.queue().call_all();
         true
