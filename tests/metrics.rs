@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use weir::metrics::{
-    BackendStats, CertificateExpiry, EndpointCounts, EndpointStats, HandshakeResult, Kind,
+    BackendStats, CertificateExpiry, EndpointCounts, EndpointStats, Flood, HandshakeResult, Kind,
     MethodLabel, Metrics, PoolStats, ProbeResult, Protocol, Reason, ReconcileResult, RequestSample,
     RetryOutcome, RouteLabels, RouteStats, WriteResult, catalog, reference,
 };
@@ -70,6 +70,7 @@ fn count_all(metrics: &Arc<Metrics>, name: &str) -> Held {
     listener.refused(0, Reason::NoRoute);
     listener.protocol_error(0);
     listener.connection_refused(0);
+    listener.flood(0, Flood::Ping);
     count_control(metrics);
     (route, pool, endpoint, backend)
 }

@@ -83,6 +83,7 @@ fn client_limits(args: &LimitArgs) -> proxy::ClientLimits {
         max_fields: args.max_headers.into(),
         max_target_bytes: size(args.max_target_bytes),
         max_streams: args.max_streams,
+        frames: proxy::FrameLimits { control: args.max_control_frames, resets: args.max_resets },
         max_requests: args.max_requests_per_connection,
         max_body_bytes: Some(args.max_request_body_bytes.0).filter(|most| *most > 0),
     }

@@ -29,15 +29,15 @@ pub fn start(filter: &str, format: LogFormat) -> anyhow::Result<()> {
 }
 
 /// The library's watcher warns at every refusal of the API server; the source says the same once,
-/// and what to do. The library of TLS warns of what clients do, as often as they like; metrics count
-/// that. Who looks closer, or asks for the library, sees both.
+/// and what to do. The libraries of TLS and HTTP/2 warn of what clients do, as often as they like;
+/// metrics count that. Who looks closer, or asks for the library, sees both.
 fn without_repeats(filter: &str) -> Cow<'_, str> {
     let looks_closer =
-        ["kube", "rustls", "debug", "trace", "off"].iter().any(|word| filter.contains(word));
+        ["kube", "rustls", "h2", "debug", "trace", "off"].iter().any(|word| filter.contains(word));
     if looks_closer || filter.is_empty() {
         Cow::Borrowed(filter)
     } else {
-        Cow::Owned(format!("kube_runtime::watcher=error,rustls=error,{filter}"))
+        Cow::Owned(format!("kube_runtime::watcher=error,rustls=error,h2=error,{filter}"))
     }
 }
 
@@ -47,8 +47,11 @@ mod tests {
 
     #[test]
     fn only_a_plain_filter_leaves_the_watcher_out() {
-        assert_eq!(without_repeats("info"), "kube_runtime::watcher=error,rustls=error,info");
-        let quiet = "kube_runtime::watcher=error,rustls=error,weir=warn,info";
+        assert_eq!(
+            without_repeats("info"),
+            "kube_runtime::watcher=error,rustls=error,h2=error,info"
+        );
+        let quiet = "kube_runtime::watcher=error,rustls=error,h2=error,weir=warn,info";
         assert_eq!(without_repeats("weir=warn,info"), quiet);
         for kept in ["", "off", "debug", "weir::source=debug,info", "info,kube_runtime=warn"] {
             assert_eq!(without_repeats(kept), kept);

@@ -28,6 +28,17 @@ pub struct LimitArgs {
     #[arg(long, env = "WEIR_MAX_STREAMS", value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub max_streams: u32,
 
+    /// Most frames in a second of one HTTP/2 connection that bring nothing (PING, SETTINGS, PRIORITY,
+    /// WINDOW_UPDATE, empty DATA), beyond one for every 8 bytes that the client takes. Ten seconds' worth
+    /// may come at once; then the connection ends with GOAWAY
+    #[arg(long, env = "WEIR_MAX_CONTROL_FRAMES", value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_control_frames: u32,
+
+    /// Most requests in a second of one HTTP/2 connection that the client gives up (RST_STREAM). Ten
+    /// seconds' worth may come at once; then the connection ends with GOAWAY
+    #[arg(long, env = "WEIR_MAX_RESETS", value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_resets: u32,
+
     /// Most bytes of the head of a request; a longer one gets 431. 1Ki to 1Mi
     #[arg(long, env = "WEIR_MAX_HEADER_BYTES", value_name = "SIZE", default_value = "64Ki", value_parser = parse_head_size)]
     pub max_header_bytes: ByteSize,

@@ -77,6 +77,8 @@ families! {
         "Requests that were answered before they reached a pool, by reason."
     PROTOCOL_ERRORS Counter "weir_downstream_protocol_errors_total" ["listener"]
         "Connections that ended because the client broke its protocol."
+    FLOODS Counter "weir_downstream_floods_total" ["listener", "cause"]
+        "HTTP/2 connections that ended because of too many frames of a kind that brings nothing."
     HANDSHAKES Counter "weir_downstream_tls_handshakes_total" ["listener", "result"]
         "TLS handshakes with clients, by result."
 

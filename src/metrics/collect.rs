@@ -9,8 +9,8 @@ use prometheus::proto::MetricFamily;
 use super::catalog::{self as names, Family, catalog};
 use super::endpoint::EndpointSeries;
 use super::label::{
-    CodeClass, HandshakeResult, MethodLabel, ProbeResult, Protocol, ReconcileResult, RetryOutcome,
-    WriteResult,
+    CodeClass, Flood, HandshakeResult, MethodLabel, ProbeResult, Protocol, ReconcileResult,
+    RetryOutcome, WriteResult,
 };
 use super::process::Process;
 use super::reason::Reason;
@@ -96,6 +96,7 @@ fn listeners(metrics: &Metrics, families: &mut Vec<MetricFamily>) {
     let mut protocols = Samples::new(&names::PROTOCOL_REQUESTS);
     let mut refused = Samples::new(&names::REFUSED);
     let mut protocol_errors = Samples::new(&names::PROTOCOL_ERRORS);
+    let mut floods = Samples::new(&names::FLOODS);
     let mut handshakes = Samples::new(&names::HANDSHAKES);
     for stats in metrics.all_listeners() {
         let name = stats.name();
@@ -111,6 +112,9 @@ fn listeners(metrics: &Metrics, families: &mut Vec<MetricFamily>) {
         for reason in Reason::ALL {
             refused.counted(&[name, reason.as_str()], stats.refusals(*reason));
         }
+        for cause in Flood::ALL {
+            floods.counted(&[name, cause.as_str()], stats.floods(*cause));
+        }
         for result in HandshakeResult::ALL {
             handshakes.counted(&[name, result.as_str()], stats.handshakes(*result));
         }
@@ -124,6 +128,7 @@ fn listeners(metrics: &Metrics, families: &mut Vec<MetricFamily>) {
             protocols,
             refused,
             protocol_errors,
+            floods,
             handshakes,
         ]
         .map(Samples::finish),

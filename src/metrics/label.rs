@@ -144,6 +144,26 @@ labels! {
 }
 
 labels! {
+    /// Flood is what a client sent too many of over HTTP/2.
+    Flood {
+        /// PING.
+        Ping = "ping",
+        /// SETTINGS.
+        Settings = "settings",
+        /// PRIORITY.
+        Priority = "priority",
+        /// WINDOW_UPDATE.
+        WindowUpdate = "window_update",
+        /// DATA that holds nothing.
+        EmptyData = "empty_data",
+        /// RST_STREAM.
+        Reset = "reset",
+        /// Any other frame.
+        Other = "other",
+    }
+}
+
+labels! {
     /// Protocol is what a client speaks.
     Protocol {
         /// HTTP/1.0 or 1.1.

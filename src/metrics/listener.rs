@@ -1,6 +1,6 @@
 //! What clients do at one listening address.
 
-use super::label::{HandshakeResult, Protocol};
+use super::label::{Flood, HandshakeResult, Protocol};
 use super::reason::Reason;
 use super::shard::{Counter, Counters, Level, Sharded};
 
@@ -21,6 +21,7 @@ struct Shard {
     refused: Counters<{ Reason::ALL.len() }>,
     protocol_errors: Counter,
     refused_connections: Counter,
+    floods: Counters<{ Flood::ALL.len() }>,
 }
 
 /// ListenerTotals is what a listener counted since the start.
@@ -92,6 +93,17 @@ impl ListenerStats {
     #[inline]
     pub fn connection_refused(&self, worker: usize) {
         self.shards.of(worker).refused_connections.add(1);
+    }
+
+    /// Counts a connection that ended because of what it sent too many of.
+    #[inline]
+    pub fn flood(&self, worker: usize, flood: Flood) {
+        self.shards.of(worker).floods.add(flood.index(), 1);
+    }
+
+    /// Returns how many ended so.
+    pub fn floods(&self, flood: Flood) -> u64 {
+        self.shards.sum(|shard| shard.floods.value(flood.index()))
     }
 
     /// Returns what was counted so far.

@@ -33,8 +33,8 @@ pub use control::{CertificateExpiry, Control};
 pub use document::reference;
 pub use endpoint::{EndpointStats, EndpointTotals};
 pub use label::{
-    CodeClass, HandshakeResult, MethodLabel, ProbeResult, Protocol, ReconcileResult, RetryOutcome,
-    WriteResult,
+    CodeClass, Flood, HandshakeResult, MethodLabel, ProbeResult, Protocol, ReconcileResult,
+    RetryOutcome, WriteResult,
 };
 pub use listener::{ListenerStats, ListenerTotals};
 pub use pool::{EndpointCounts, PoolStats, PoolTotals};

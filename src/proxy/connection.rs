@@ -22,6 +22,7 @@ use tokio::net::TcpStream;
 use super::body::AnswerBody;
 use super::client::{Trace, is_in};
 use super::client_body::ClientBody;
+use super::frames::Frames;
 use super::handshake::{ClientTls, handshake};
 use super::http1::Stream;
 use super::options::Http1Codec;
@@ -361,7 +362,9 @@ where
 {
     let limits = client.worker.options().limits;
     let client = Rc::new(client);
-    let socket = Socket::new(stream, first, Arc::clone(&client.watch), &limits, false);
+    let (stats, worker) = (&client.stats, client.worker.index);
+    let frames = Frames::new(stream, &first, limits.frames, stats, worker);
+    let socket = Socket::new(frames, first, Arc::clone(&client.watch), &limits, false);
     let (asked, streams) = (Rc::clone(&client), Streams::default());
     let starting = streams.clone();
     let service = service_fn(move |request| {

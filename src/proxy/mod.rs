@@ -22,6 +22,7 @@ mod connection;
 mod deadline;
 mod exchange;
 mod forward;
+mod frames;
 mod gate;
 mod grpc;
 mod handle;
@@ -54,6 +55,6 @@ pub use handle::{Handle, Opener, spawn};
 #[doc(hidden)]
 pub use http1::fuzzing;
 pub use listener::ProxyError;
-pub use options::{ClientLimits, Http1Codec, Options};
+pub use options::{ClientLimits, FrameLimits, Http1Codec, Options};
 pub use pace::Progress;
 pub use pressure::{Level, Pressure};

@@ -103,6 +103,8 @@ pub struct ClientLimits {
     pub max_target_bytes: usize,
     /// Requests at once in one HTTP/2 connection. Default is 100.
     pub max_streams: u32,
+    /// Frames of HTTP/2 that bring nothing.
+    pub frames: FrameLimits,
     /// Requests of one connection, after which it ends. Default is 10,000.
     pub max_requests: u32,
     /// Length of a request's body, where its pool says nothing. Default is no limit.
@@ -120,8 +122,26 @@ impl Default for ClientLimits {
             max_fields: 100,
             max_target_bytes: 16 * 1024,
             max_streams: 100,
+            frames: FrameLimits::default(),
             max_requests: 10_000,
             max_body_bytes: None,
         }
+    }
+}
+
+/// FrameLimits bound frames of one HTTP/2 connection that bring nothing: so many in a second, and at
+/// most those of ten seconds at once.
+#[derive(Clone, Copy, Debug)]
+pub struct FrameLimits {
+    /// PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA and frames that nobody knows, beyond one for
+    /// every 8 bytes that the client takes. Default is 100.
+    pub control: u32,
+    /// RST_STREAM: requests that the client gives up. Default is 100.
+    pub resets: u32,
+}
+
+impl Default for FrameLimits {
+    fn default() -> Self {
+        Self { control: 100, resets: 100 }
     }
 }

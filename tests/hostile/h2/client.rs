@@ -44,6 +44,8 @@ pub struct Client {
     bytes: Vec<u8>,
     pub streams: BTreeMap<u32, Stream>,
     pub is_away: bool,
+    /// The reason of the last GOAWAY.
+    pub away: Option<u32>,
 }
 
 impl Client {
@@ -59,6 +61,7 @@ impl Client {
             bytes: Vec::new(),
             streams: BTreeMap::new(),
             is_away: false,
+            away: None,
         };
         client.send(hello());
         client
@@ -97,6 +100,10 @@ impl Client {
         let number = u32::from_be_bytes(s.try_into().unwrap()) & 0x7fff_ffff;
         let payload = self.bytes.get(9..9 + length)?.to_vec();
         self.is_away |= kind == GOAWAY;
+        if kind == GOAWAY {
+            let reason = payload.get(4..8).and_then(|bytes| bytes.try_into().ok());
+            self.away = reason.map(u32::from_be_bytes);
+        }
         if number > 0 {
             let stream = self.streams.entry(number).or_default();
             match kind {

@@ -99,6 +99,13 @@ fn control() -> Vec<Case> {
                 .repeat(10_000),
             0,
         ),
+        flood("answers to pings", "CVE-2019-9512", frame(PING, 1, 0, [0; 8]).repeat(50_000), 0),
+        flood(
+            "priorities of nobody's stream, again and again",
+            "CVE-2019-9513",
+            frame(0x10, 0, 0, [0, 0, 0, 1, b'u', b'=', b'7']).repeat(20_000),
+            0,
+        ),
         flood(
             "settings of 2,000 values",
             "CVE-2019-9515",
@@ -145,6 +152,27 @@ fn control() -> Vec<Case> {
             .concat(),
             50,
         ),
+    ]
+}
+
+/// Who ends the connection for a kind that the crate h2 bounds by itself, more tightly.
+pub const OF_H2: &str = "h2";
+
+/// What ends the connection by its number alone, and what the metric calls it.
+pub fn counted() -> Vec<(&'static str, Vec<u8>)> {
+    let open = || frame(HEADERS, END_HEADERS, 1, post(&[]));
+    let ask = |stream| headers(stream, get(&[]));
+    let reset = |stream| frame(RST_STREAM, 0, stream, [0, 0, 0, 8]);
+    vec![
+        ("ping", frame(PING, 0, 0, [0; 8]).repeat(1500)),
+        ("ping", frame(PING, 1, 0, [0; 8]).repeat(1500)),
+        ("settings", frame(SETTINGS, 0, 0, []).repeat(1500)),
+        ("priority", frame(PRIORITY, 0, 3, [0, 0, 0, 0, 16]).repeat(1500)),
+        ("window_update", frame(WINDOW_UPDATE, 0, 0, [0, 0, 0, 1]).repeat(1500)),
+        (OF_H2, [open(), frame(DATA, 0, 1, []).repeat(1500)].concat()),
+        ("other", frame(0xfa, 0, 0, [0; 64]).repeat(1500)),
+        (OF_H2, many(1500, |stream| [ask(stream), reset(stream)].concat())),
+        ("reset", [ask(1), reset(1).repeat(1500)].concat()),
     ]
 }
 

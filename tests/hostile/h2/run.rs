@@ -1,7 +1,7 @@
 //! Runs all cases over h2c, and counts them.
 
 use super::client::{Client, Stop};
-use super::frames::{PING, WINDOW_UPDATE, frame, headers, with};
+use super::frames::{PING, RST_STREAM, WINDOW_UPDATE, frame, headers, with};
 use super::{cases, floods, headers as fields};
 use crate::bench::{Bench, CODECS};
 use crate::case::One;
@@ -172,4 +172,53 @@ fn arrival(client: &Client, record: &Record, one: &One) -> Result<(), String> {
         return Err(format!("the client got {:?} {:?}", stream.status, text(&stream.body)));
     }
     Ok(())
+}
+
+/// A frame that brings nothing is dear in numbers alone: the connection ends and says why, the metric says
+/// what it was. Source: RFC 9113 §7, §10.5.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn too_many_frames_end_the_connection_by_name() {
+    const CALM: u32 = 11;
+    let bench = Bench::start(CODECS[0]).await;
+    for (cause, frames) in floods::counted() {
+        let series = |value| {
+            format!("weir_downstream_floods_total{{listener=\"http\",cause=\"{cause}\"}} {value}")
+        };
+        let before = usize::from(bench.rig.metrics.encode().contains(&series(1)));
+        let mut client = Client::connect(bench.rig.http).await;
+        client.send(frames);
+        assert_eq!(client.until_over(40_001).await, Stop::Closed, "{cause}");
+        assert_eq!(client.away, Some(CALM), "{cause}");
+        if cause == floods::OF_H2 {
+            continue;
+        }
+        let metrics = bench.rig.metrics.encode();
+        assert!(metrics.contains(&series(before + 1)), "{cause}: {metrics}");
+    }
+    good(&bench).await.unwrap();
+}
+
+/// Who takes an answer may open windows and measure the way as often as it likes, and a browser may give
+/// up what it asked for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn busy_clients_are_no_flood() {
+    let bench = Bench::start(CODECS[0]).await;
+    let mut client = Client::connect(bench.rig.http).await;
+    for number in 0..3000 {
+        let stream = number * 2 + 1;
+        let path = bench.mark("busy");
+        client.send(headers(stream, with(":path", path.as_bytes())));
+        client.send(frame(WINDOW_UPDATE, 0, 0, [0, 0, 0, 64]));
+        client.send(frame(WINDOW_UPDATE, 0, stream, [0, 0, 0, 64]));
+        client.send(frame(PING, 0, 0, [9; 8]));
+        assert_eq!(client.until_over(stream).await, Stop::Over, "{number}");
+        assert_eq!(client.stream(stream).body, path.as_bytes(), "{number}");
+    }
+    for number in 0..100 {
+        let stream = 10_001 + number * 4;
+        client.send(headers(stream, with(":path", b"/hostile")));
+        client.send(frame(RST_STREAM, 0, stream, [0, 0, 0, 8]));
+        assert_eq!(probe(&bench, &mut client, stream + 2).await, Ok(Stop::Over));
+    }
+    assert!(!client.is_away);
 }
