@@ -59,10 +59,16 @@ pub fn normalise(raw: &str) -> Result<Cow<'_, str>, BadPath> {
         return Ok(Cow::Borrowed(raw));
     }
     let path = rewrite(raw.as_bytes())?;
-    if path.split('/').any(|segment| segment.starts_with(".;") || segment.starts_with("..;")) {
+    if path.split('/').any(has_hidden_dots) {
         return Err(BadPath::HiddenDots);
     }
     Ok(Cow::Owned(remove_dot_segments(&path)))
+}
+
+/// Whether a segment is dots with a parameter, also where its semicolon is escaped: some decode first.
+fn has_hidden_dots(segment: &str) -> bool {
+    let behind = segment.strip_prefix("..").or_else(|| segment.strip_prefix('.'));
+    behind.is_some_and(|behind| behind.starts_with(';') || behind.starts_with("%3B"))
 }
 
 fn is_normal(path: &[u8]) -> bool {
@@ -85,6 +91,9 @@ fn is_normal(path: &[u8]) -> bool {
                 }
                 match unescape(*high, *low) {
                     Some(b'/' | b'\\' | 0) | None => return false,
+                    Some(b';') if matches!(segment, Segment::Dot | Segment::DotDot) => {
+                        return false;
+                    }
                     Some(decoded) if is_unreserved(decoded) => return false,
                     Some(first) if is_overlong(first, tail) => return false,
                     Some(_) => rest = tail,
@@ -232,6 +241,7 @@ mod tests {
             ("/%c0", "/%C0"),
             ("/%e0%a4%85/%f0%9f%8c%8a", "/%E0%A4%85/%F0%9F%8C%8A"),
             ("/a;b/..a;c", "/a;b/..a;c"),
+            ("/a%3b/.a%3B/...%3b", "/a%3B/.a%3B/...%3B"),
         ] {
             assert_eq!(normalise(raw).as_deref(), Ok(normal), "{raw}");
         }
@@ -251,6 +261,8 @@ mod tests {
             ("/a%00", BadPath::HiddenSeparator),
             ("/a/..;/b", BadPath::HiddenDots),
             ("/.;a", BadPath::HiddenDots),
+            ("/a/..%3b/b", BadPath::HiddenDots),
+            ("/a/%2E%3B", BadPath::HiddenDots),
             ("/%2e%2e;a=b/c", BadPath::HiddenDots),
             ("/%c0%ae%c0%ae/b", BadPath::Overlong),
             ("/a%C1%9c", BadPath::Overlong),

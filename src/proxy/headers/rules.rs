@@ -75,8 +75,8 @@ fn is_listed(headers: &HeaderMap, name: &HeaderName) -> bool {
         && options(headers).any(|option| option.eq_ignore_ascii_case(name.as_str().as_bytes()))
 }
 
-/// Names that never go on as the client wrote them. An underscore counts as a dash: many programs
-/// behind read it so.
+/// Names that never go on as the client wrote them. An underscore or a dot counts as a dash: many
+/// programs behind read it so.
 fn is_own(name: &str) -> bool {
     let own: &[&str] = match name.len() {
         2 => &["te"],
@@ -88,7 +88,7 @@ fn is_own(name: &str) -> bool {
         11 => &["client-cert"],
         12 => &["x-request-id"],
         // The dashed twin frames a message and is written by the codec alone.
-        14 if name.contains('_') => &["content-length"],
+        14 if name.contains(['_', '.']) => &["content-length"],
         14 => &["http2-settings"],
         15 => &["x-forwarded-for"],
         16 => &["x-forwarded-host", "x-forwarded-port", "proxy-connection"],
@@ -105,9 +105,9 @@ fn is_forwarded(name: &str) -> bool {
     name.len() > WORD.len() && begins_with(name, WORD)
 }
 
-/// Compares the beginning of a name; an underscore counts as a dash.
+/// Compares the beginning of a name; an underscore or a dot counts as a dash.
 fn begins_with(name: &str, word: &str) -> bool {
-    let same = |a: u8, b: u8| a == b || (a == b'_' && b == b'-');
+    let same = |a: u8, b: u8| a == b || (b == b'-' && matches!(a, b'_' | b'.'));
     name.bytes().zip(word.bytes()).all(|(a, b)| same(a, b))
 }
 

@@ -47,6 +47,8 @@ fn a_stranger_cannot_speak_for_a_proxy() {
         ("x-forwarded-host", "evil"),
         ("x-forwarded-client-cert", "By=evil"),
         ("x_forwarded_ssl", "on"),
+        ("x.forwarded.for", "6.6.6.6"),
+        ("content.length", "5"),
         ("x-forwarded-scheme", "https"),
         ("forwarded", "for=6.6.6.6"),
         ("x-real-ip", "6.6.6.6"),

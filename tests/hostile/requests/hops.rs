@@ -145,6 +145,11 @@ fn forged() -> Vec<Case> {
         "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA",
         "Content_Length: 5",
         "Transfer_Encoding: chunked",
+        "X.Forwarded.For: 6.6.6.6",
+        "X.Forwarded-Host: evil.example",
+        "Client.Cert: :Zm9yZ2Vk:",
+        "Content.Length: 5",
+        "Transfer.Encoding: chunked",
     ]
     .iter()
     .map(|field| {
@@ -156,6 +161,11 @@ fn forged() -> Vec<Case> {
             "x-forwarded-ssl",
             "x_forwarded_scheme",
             "client-cert",
+            "x.forwarded.for",
+            "x.forwarded-host",
+            "client.cert",
+            "content.length",
+            "transfer.encoding",
         ];
         let one = names.iter().fold(one(), |one, name| one.lacks(name));
         passed(format!("forged: {}", field.escape_debug()), FORGED, get(field), one)

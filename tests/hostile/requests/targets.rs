@@ -282,7 +282,7 @@ fn paths() -> Vec<Case> {
 }
 
 fn bad_paths() -> Vec<Case> {
-    let raw: [&[u8]; 34] = [
+    let raw: [&[u8]; 37] = [
         b"/hostile%2f..",
         b"/hostile%2Fa",
         b"/..%2fhostile",
@@ -317,6 +317,9 @@ fn bad_paths() -> Vec<Case> {
         b"/%2e%2e;/hostile",
         b"/a/..;",
         b"/;/..;x/hostile",
+        b"/a/..%3b/hostile",
+        b"/a/%2e%2E%3Bb=c/hostile",
+        b"/a/.%3b/hostile",
     ];
     let mut cases: Vec<Case> = raw
         .iter()
