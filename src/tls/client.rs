@@ -6,7 +6,7 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{ClientConfig, WebPkiServerVerifier};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName};
 use rustls::{RootCertStore, SupportedProtocolVersion};
 
 use super::roots;
@@ -62,12 +62,16 @@ impl ClientTls {
             .map_err(|_| ClientTlsError::Name(settings.hostname.to_string()))?;
         let provider = Arc::new(aws_lc_rs::default_provider());
         let roots = authorities(&settings.authorities)?;
+        let chain = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
+            .with_crls(revocations(&settings.authorities))
+            .allow_unknown_revocation_status()
+            .enforce_revocation_expiration()
+            .build()
+            .map_err(|error| ClientTlsError::Authorities(error.to_string()))?;
         let verifier: Arc<dyn ServerCertVerifier> = if settings.names.is_empty() {
-            WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
-                .build()
-                .map_err(|error| ClientTlsError::Authorities(error.to_string()))?
+            chain
         } else {
-            Arc::new(OneOfNames::new(settings.names.clone(), roots, &provider))
+            Arc::new(OneOfNames::new(settings.names.clone(), chain))
         };
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(versions(settings.min_version))
@@ -131,6 +135,13 @@ fn authorities(declared: &Authorities) -> Result<Arc<RootCertStore>, ClientTlsEr
         store.add(certificate).map_err(|error| ClientTlsError::Authorities(error.to_string()))?;
     }
     Ok(Arc::new(store))
+}
+
+fn revocations(declared: &Authorities) -> Vec<CertificateRevocationListDer<'static>> {
+    match declared {
+        Authorities::Certificates(pem) => roots::revocations(pem),
+        Authorities::System => Vec::new(),
+    }
 }
 
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);

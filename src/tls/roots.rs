@@ -1,8 +1,10 @@
-//! The authorities that the system believes.
+//! Authorities: those that the system believes, and what they have revoked.
 
 use std::sync::{Arc, OnceLock};
 
 use rustls::RootCertStore;
+use rustls::pki_types::CertificateRevocationListDer;
+use rustls::pki_types::pem::PemObject;
 
 /// Returns the system's authorities: those of the file or folders that `SSL_CERT_FILE` and
 /// `SSL_CERT_DIR` name, else of the usual places. They are read once.
@@ -24,4 +26,11 @@ fn read() -> Result<Arc<RootCertStore>, String> {
     let why: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
     let why = if why.is_empty() { "there is none on this system".into() } else { why.join("; ") };
     Err(format!("{why}; mount a file of them and name it in SSL_CERT_FILE"))
+}
+
+/// Returns the lists of revoked certificates that stand beside those of authorities.
+pub(super) fn revocations(anchors: &str) -> Vec<CertificateRevocationListDer<'static>> {
+    CertificateRevocationListDer::pem_slice_iter(anchors.as_bytes())
+        .filter_map(Result::ok)
+        .collect()
 }

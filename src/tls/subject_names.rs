@@ -3,13 +3,10 @@
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
-use rustls::crypto::{
-    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
-};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use crate::model::SubjectName;
@@ -20,17 +17,13 @@ use crate::model::SubjectName;
 #[derive(Debug)]
 pub(super) struct OneOfNames {
     names: Vec<SubjectName>,
-    authorities: Arc<RootCertStore>,
-    algorithms: WebPkiSupportedAlgorithms,
+    chain: Arc<WebPkiServerVerifier>,
 }
 
 impl OneOfNames {
-    pub(super) fn new(
-        names: Vec<SubjectName>,
-        authorities: Arc<RootCertStore>,
-        provider: &CryptoProvider,
-    ) -> Self {
-        Self { names, authorities, algorithms: provider.signature_verification_algorithms }
+    /// Makes one that has the rest checked: who signed the certificate, when, and what was revoked.
+    pub(super) fn new(names: Vec<SubjectName>, chain: Arc<WebPkiServerVerifier>) -> Self {
+        Self { names, chain }
     }
 
     fn has_one(&self, der: &CertificateDer<'_>, parsed: &ParsedCertificate<'_>) -> bool {
@@ -63,18 +56,26 @@ impl ServerCertVerifier for OneOfNames {
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let parsed = ParsedCertificate::try_from(end_entity)?;
-        verify_server_cert_signed_by_trust_anchor(
-            &parsed,
-            &self.authorities,
+        let checked = self.chain.verify_server_cert(
+            end_entity,
             intermediates,
+            server_name,
+            ocsp_response,
             now,
-            self.algorithms.all,
-        )?;
+        );
+        match checked {
+            Ok(_) => {}
+            // The name is what it looks at last, and not the one that counts.
+            Err(Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => {}
+            Err(error) => return Err(error),
+        }
         if self.has_one(end_entity, &parsed) {
             Ok(ServerCertVerified::assertion())
         } else {
@@ -88,7 +89,7 @@ impl ServerCertVerifier for OneOfNames {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+        self.chain.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -97,10 +98,10 @@ impl ServerCertVerifier for OneOfNames {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+        self.chain.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        self.chain.supported_verify_schemes()
     }
 }

@@ -14,6 +14,7 @@ use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
 use super::TlsError;
 use super::resolver::Resolver;
+use super::roots;
 use super::tickets::{TicketKeys, Ticketer};
 use crate::model::{TlsTerms, TlsVersion};
 
@@ -87,10 +88,15 @@ fn verify(
     is_optional: bool,
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-    let mut roots = RootCertStore::empty();
+    let mut store = RootCertStore::empty();
     let certificates = CertificateDer::pem_slice_iter(anchors.as_bytes()).filter_map(Result::ok);
-    roots.add_parsable_certificates(certificates);
-    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    store.add_parsable_certificates(certificates);
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(store), provider);
+    // What a list covers is judged by it, for as long as it holds; an authority need not have one.
+    let builder = builder
+        .with_crls(roots::revocations(anchors))
+        .allow_unknown_revocation_status()
+        .enforce_revocation_expiration();
     let builder = if is_optional { builder.allow_unauthenticated() } else { builder };
     builder.build().map_err(TlsError::Clients)
 }

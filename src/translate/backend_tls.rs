@@ -9,7 +9,7 @@ use x509_parser::pem::Pem;
 use super::backends::Context;
 use super::problems::Problems;
 use super::unit::Used;
-use super::{certificates, grants};
+use super::{certificates, grants, revocations};
 use crate::api::backend_pool as api;
 use crate::api::{ConditionReason, Kind, Object, ObjectKey, ObjectRef};
 use crate::model::{
@@ -175,14 +175,27 @@ fn read(object: &Object) -> Option<Result<String, String>> {
 }
 
 fn of_config_map(map: &ConfigMap) -> Result<String, String> {
-    let text = map.data.as_ref().and_then(|data| data.get("ca.crt"));
-    checked(text.ok_or("has no ca.crt")?)
+    let text = |key| Ok(map.data.as_ref().and_then(|data| data.get(key)).map(String::as_str));
+    of_texts(text)
 }
 
 fn of_secret(secret: &Secret) -> Result<String, String> {
-    let bytes = secret.data.as_ref().and_then(|data| data.get("ca.crt"));
-    let bytes = bytes.ok_or("has no ca.crt")?;
-    checked(std::str::from_utf8(&bytes.0).map_err(|_| "ca.crt is not PEM text")?)
+    of_texts(|key| {
+        let bytes = secret.data.as_ref().and_then(|data| data.get(key));
+        bytes.map(|bytes| std::str::from_utf8(&bytes.0)).transpose()
+    })
+}
+
+/// Returns the certificates of an object, and the lists of what was revoked behind them.
+fn of_texts<'a>(
+    text: impl Fn(&'static str) -> Result<Option<&'a str>, std::str::Utf8Error>,
+) -> Result<String, String> {
+    let text = |key| text(key).map_err(|_| format!("{key} is not PEM text"));
+    let mut found = checked(text("ca.crt")?.ok_or("has no ca.crt")?)?;
+    if let Some(lists) = text("ca.crl")? {
+        found += &revocations::checked(lists)?;
+    }
+    Ok(found)
 }
 
 /// Returns the certificates of a text, without what stands between them.
@@ -196,7 +209,7 @@ fn checked(text: &str) -> Result<String, String> {
         block
             .parse_x509()
             .map_err(|_| format!("block {} of ca.crt is not an X.509 certificate", index + 1))?;
-        found += &pem(&block.contents);
+        found += &pem("CERTIFICATE", &block.contents);
     }
     if found.is_empty() {
         return Err("ca.crt holds no PEM block".into());
@@ -204,11 +217,11 @@ fn checked(text: &str) -> Result<String, String> {
     Ok(found)
 }
 
-/// Writes a certificate as PEM. Source: RFC 7468 §5.
-fn pem(der: &[u8]) -> String {
+/// Writes a block of PEM. Source: RFC 7468 §2.
+pub(super) fn pem(label: &str, der: &[u8]) -> String {
     use base64::Engine as _;
     let text = base64::prelude::BASE64_STANDARD.encode(der);
-    let mut pem = "-----BEGIN CERTIFICATE-----\n".to_owned();
+    let mut pem = format!("-----BEGIN {label}-----\n");
     let mut rest = text.as_str();
     while let Some((line, more)) = rest.split_at_checked(64) {
         pem += line;
@@ -219,5 +232,5 @@ fn pem(der: &[u8]) -> String {
         pem += rest;
         pem.push('\n');
     }
-    pem + "-----END CERTIFICATE-----\n"
+    pem + &format!("-----END {label}-----\n")
 }

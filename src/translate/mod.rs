@@ -19,6 +19,7 @@ mod policy;
 mod pool;
 mod problems;
 mod refused;
+mod revocations;
 mod routes;
 mod service;
 mod slices;

@@ -2,10 +2,14 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, IsCa,
+    KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
+};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion};
@@ -40,11 +44,34 @@ impl Signer {
     pub fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
     pub fn rule(&self, is_optional: bool) -> Arc<ClientRule> {
         Arc::new(ClientRule { is_optional, anchors: Some(self.0.pem().into()) })
+    }
+
+    /// Asks for certificates of this signer, but for those that a list names. It may be old.
+    pub fn rule_without(&self, revoked: &[&Leaf], is_old: bool) -> Arc<ClientRule> {
+        let now = rcgen::date_time_ymd(1970, 1, 1) + SystemTime::UNIX_EPOCH.elapsed().unwrap();
+        let day = Duration::from_secs(24 * 3600);
+        let revoked_certs = revoked.iter().map(|leaf| RevokedCertParams {
+            serial_number: leaf.serial(),
+            revocation_time: now - day,
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let list = CertificateRevocationListParams {
+            this_update: now - day * 7,
+            next_update: if is_old { now - day } else { now + day },
+            crl_number: 1.into(),
+            issuing_distribution_point: None,
+            revoked_certs: revoked_certs.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let list = list.signed_by(&self.0).unwrap().pem().unwrap();
+        Arc::new(ClientRule { is_optional: false, anchors: Some((self.0.pem() + &list).into()) })
     }
 
     pub fn leaf(&self, names: &[&str]) -> Leaf {
@@ -71,6 +98,12 @@ fn params(names: &[&str]) -> CertificateParams {
 }
 
 impl Leaf {
+    fn serial(&self) -> SerialNumber {
+        let der = self.der();
+        let (_, parsed) = x509_parser::parse_x509_certificate(&der).unwrap();
+        SerialNumber::from_slice(parsed.raw_serial())
+    }
+
     pub fn der(&self) -> CertificateDer<'static> {
         CertificateDer::from_pem_slice(self.chain_pem.as_bytes()).unwrap()
     }

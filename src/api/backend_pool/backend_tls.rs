@@ -40,7 +40,8 @@ pub struct BackendTlsValidation {
     pub hostname: String,
 
     /// ConfigMaps or Secrets with the authorities whose certificates are believed, and no others:
-    /// PEM under the key `ca.crt`. 1 to 8.
+    /// PEM under the key `ca.crt`. Lists of revoked certificates may stand beside them, PEM under
+    /// `ca.crl`. 1 to 8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 8))]
     pub ca_certificate_refs: Option<Vec<CaCertificateRef>>,

@@ -55,7 +55,8 @@ pub struct PoolTls {
 #[serde(rename_all = "camelCase")]
 pub struct ClientValidation {
     /// ConfigMaps or Secrets with the authorities whose certificates are believed, and no others:
-    /// PEM under the key `ca.crt`. Without any of them nobody gets a connection. 1 to 8.
+    /// PEM under the key `ca.crt`. Without any of them nobody gets a connection. Lists of revoked
+    /// certificates may stand beside them, PEM under `ca.crl`. 1 to 8.
     #[schemars(length(min = 1, max = 8))]
     pub ca_certificate_refs: Vec<CaCertificateRef>,
 

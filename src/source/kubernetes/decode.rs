@@ -109,13 +109,14 @@ fn trim(kind: Kind, object: &mut DynamicObject) {
         Kind::ConfigMap => {
             fields.retain(|name, _| name == "data");
             if let Some(Value::Object(data)) = fields.get_mut("data") {
-                data.retain(|name, _| name == "ca.crt");
+                data.retain(|name, _| matches!(name.as_str(), "ca.crt" | "ca.crl"));
             }
         }
         Kind::Secret => {
             fields.retain(|name, _| name == "data" || name == "type");
             if let Some(Value::Object(data)) = fields.get_mut("data") {
-                data.retain(|name, _| matches!(name.as_str(), "ca.crt" | "tls.crt" | "tls.key"));
+                let read = ["ca.crt", "ca.crl", "tls.crt", "tls.key"];
+                data.retain(|name, _| read.contains(&name.as_str()));
             }
         }
     }
