@@ -16,6 +16,8 @@ use super::grpc;
 use crate::model::Probe;
 use crate::upstream::{Alpn, OpenError, Stream, Transport};
 
+/// How long an endpoint may take to refuse a TLS connection that is open for us.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// Most bytes of an answer's head that are read.
 const HEAD_BYTES: usize = 32 * 1024;
 
@@ -74,12 +76,17 @@ pub async fn check(
     probe: &Probe,
     timeout: Duration,
 ) -> Result<(), Failure> {
-    tokio::time::timeout(timeout, run(address, transport, probe))
+    tokio::time::timeout(timeout, run(address, transport, probe, timeout))
         .await
         .map_err(|_| Failure::Timeout(timeout))?
 }
 
-async fn run(address: SocketAddr, transport: &Transport, probe: &Probe) -> Result<(), Failure> {
+async fn run(
+    address: SocketAddr,
+    transport: &Transport,
+    probe: &Probe,
+    timeout: Duration,
+) -> Result<(), Failure> {
     let alpn = match probe {
         Probe::Grpc { .. } => Alpn::Http2,
         Probe::Http { .. } | Probe::Tcp => Alpn::Http1,
@@ -89,7 +96,13 @@ async fn run(address: SocketAddr, transport: &Transport, probe: &Probe) -> Resul
         error @ (OpenError::Tls(_) | OpenError::Unresolved) => Failure::Tls(error),
     })?;
     match probe {
-        Probe::Tcp => Ok(()),
+        Probe::Tcp => {
+            match tokio::time::timeout(PATIENCE.min(timeout / 2), stream.farewell()).await {
+                Ok(Err(error)) => Err(Failure::Tls(OpenError::Tls(error))),
+                // Who says nothing has nothing against us.
+                Ok(Ok(())) | Err(_) => Ok(()),
+            }
+        }
         Probe::Grpc { service } => {
             grpc::check(stream, (address, transport.is_tls()), service).await
         }

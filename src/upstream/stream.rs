@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use rustls::ClientConnection;
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
@@ -35,6 +35,27 @@ impl Stream {
         match self {
             Self::Plain(socket) => socket,
             Self::Tls(stream) => stream.get_ref().0,
+        }
+    }
+
+    /// Ends our direction, and waits for what the endpoint says to that. Over TLS 1.3 it judges our
+    /// certificate when the handshake is over for us already; a refusal comes before all else.
+    ///
+    /// # Errors
+    /// Where the endpoint refuses TLS.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the connection.
+    pub async fn farewell(self) -> io::Result<()> {
+        let Self::Tls(mut stream) = self else { return Ok(()) };
+        let _ = stream.shutdown().await;
+        let is_refusal = |error: &io::Error| {
+            let cause = error.get_ref();
+            cause.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
+        };
+        match stream.read(&mut [0]).await {
+            Err(error) if is_refusal(&error) => Err(error),
+            _ => Ok(()),
         }
     }
 

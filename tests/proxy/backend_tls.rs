@@ -31,7 +31,7 @@ pub fn over_tls(pool: Pool, settings: BackendTlsSettings) -> Pool {
     Pool { backend_tls: Some(BackendTls::Settings(Arc::new(settings))), ..pool }
 }
 
-fn client_certificate(leaf: &Leaf) -> ClientCertificate {
+pub fn client_certificate(leaf: &Leaf) -> ClientCertificate {
     ClientCertificate {
         origin: "default/client".into(),
         not_after: i64::MAX,
@@ -40,7 +40,7 @@ fn client_certificate(leaf: &Leaf) -> ClientCertificate {
     }
 }
 
-fn path(request: &crate::support::endpoint::Received) -> Reply {
+pub fn path(request: &crate::support::endpoint::Received) -> Reply {
     ok(request.head.split(' ').nth(1).unwrap())
 }
 

@@ -14,6 +14,7 @@ mod announced;
 mod backend_tls;
 mod bodies;
 mod bounds;
+mod checks_over_tls;
 mod client_certificates;
 mod draining;
 mod failure;
