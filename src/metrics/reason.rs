@@ -57,6 +57,7 @@ reasons! {
     QueueFull "queue_full" 503 "As many requests wait for the pool as may."
     QueueTimeout "queue_timeout" 503 "The request waited for the pool too long."
     AccessDenied "access_denied" 403 "The pool's lists do not let this client in."
+    CertificateRequired "certificate_required" 403 "The route wants a certificate of the client, which cannot be shown in clear text."
     RateLimited "rate_limited" 429 "More requests came than the pool's rate limit allows."
     BadRequest "bad_request" 400 "The request is not valid HTTP."
     BadPath "bad_path" 400 "The path has no single meaning."

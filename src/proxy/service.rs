@@ -241,14 +241,15 @@ fn moved(redirect: HttpsRedirect, admitted: &Admitted<'_>) -> Stop {
 /// the route.
 ///
 /// # Errors
-/// Where the route cannot be used without one, and the connection was opened under another rule or
-/// in clear text.
+/// Where the route cannot be used without one, and the connection was opened under another rule, so
+/// that another one may help, or in clear text, where none does.
 fn client_certificate<'a>(client: &'a Client, route: &Route) -> Result<Option<&'a str>, Reason> {
     let Some(rule) = &route.client else { return Ok(None) };
     match &client.tls {
         Some(tls) if tls.is_under(rule) => Ok(tls.certificate()),
         _ if rule.is_optional => Ok(None),
-        _ => Err(Reason::Misdirected),
+        Some(_) => Err(Reason::Misdirected),
+        None => Err(Reason::CertificateRequired),
     }
 }
 

@@ -79,7 +79,8 @@ impl Scopes {
     /// port. It may for the name that the client asked for. For another one it may where the
     /// client would have got there what it got here: the same terms, and a certificate that is for
     /// both. Where certificates of clients are asked for, only the name itself will do: whose they
-    /// are was judged for it alone. A host that no certificate is for is as good as none.
+    /// are was judged for it alone. A host that no certificate is for gets the default one, and what holds
+    /// for that; without one it is served where the certificate that the client saw is for it.
     /// Source: RFC 9110 §7.4, §15.5.20; Gateway API GEP-3567.
     pub fn may_carry(&self, shown: &Shown, host: &str) -> bool {
         if shown.name.as_deref() == Some(host) {
@@ -92,7 +93,10 @@ impl Scopes {
                 && shown.scope.covers(host);
         }
         let is_anonymous = |scope: &Scope| scope.terms.client.is_none() || shown.name.is_none();
-        self.0.default().is_none_or(|default| is_same(default) && is_anonymous(default))
+        match self.0.default() {
+            Some(default) => is_same(default) && is_anonymous(default),
+            None => shown.scope.terms.client.is_none() && shown.scope.covers(host),
+        }
     }
 }
 
@@ -156,6 +160,21 @@ mod tests {
     }
 
     #[test]
+    fn without_a_default_certificate_the_one_that_is_shown_has_to_be_for_the_host() {
+        let terms = TlsTerms::default();
+        let all = [certificate(&["one.test"], &["one.test", "*.wild.test"], &terms)];
+        for (host, expected) in
+            [("one.test", true), ("a.wild.test", true), ("two.test", false), ("192.0.2.1", false)]
+        {
+            assert_eq!(may(&all, Some("one.test"), host), expected, "{host}");
+        }
+        let rule = ClientRule { is_optional: true, anchors: None };
+        let asking = TlsTerms { client: Some(Arc::new(rule)), ..terms };
+        let all = [certificate(&["one.test"], &["one.test", "*.wild.test"], &asking)];
+        assert!(!may(&all, Some("one.test"), "a.wild.test"));
+    }
+
+    #[test]
     fn where_certificates_of_clients_are_asked_for_only_the_name_itself_will_do() {
         let rule = |anchors: &str| ClientRule { is_optional: false, anchors: Some(anchors.into()) };
         let asking =
@@ -170,7 +189,7 @@ mod tests {
         {
             assert!(!may(&all, Some(name), host), "{name} {host}");
         }
-        assert!(may(&all, Some("open.test"), "elsewhere.example"));
+        assert!(!may(&all, Some("open.test"), "elsewhere.example"), "no certificate is for it");
         all.push(certificate(&[], &every, &asking("one")));
         assert!(may(&all, None, "192.0.2.1"));
         assert!(!may(&all, None, "a.test"));

@@ -112,7 +112,9 @@ async fn no_other_way_leads_around_the_rule() {
     let by_default = hosts.ask_h2(&silent, "any.example", &all).await;
     assert_eq!(statuses(by_default), [421, 421, 200]);
     let request = "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
-    assert_eq!(hosts.rig.client().await.ask(request).await.status, 421, "in clear text");
+    let answer = hosts.rig.client().await.ask(request).await;
+    let reason = answer.field("x-weir-reason");
+    assert_eq!((answer.status, reason), (403, Some("certificate_required")), "in clear text");
 }
 
 #[tokio::test]
@@ -152,5 +154,29 @@ async fn without_the_authority_nobody_is_let_in() {
         }
         assert!(hosts.ask(&visitor.h1(), "b.example", "b.example").await.is_some());
         assert_eq!(hosts.endpoint.received().len(), 1);
+    }
+}
+
+/// Source: RFC 5280 §6.3.
+#[tokio::test]
+async fn who_was_revoked_is_not_let_in_and_a_list_has_to_be_new() {
+    let (clients, others) = (Signer::new(), Signer::new());
+    let (valid, revoked, foreign) =
+        (clients.leaf(&["me"]), clients.leaf(&["x"]), others.leaf(&["y"]));
+    let hosts = Hosts::start(&[Host::asking(HOST, &clients.rule(false))]).await;
+    for versions in [OLD, NEW] {
+        hosts.serve(&[Host::asking(HOST, &clients.rule(false))]);
+        let visitor = Visitor { versions, ..hosts.visitor() };
+        let session = with(&visitor, Some(&revoked)).h1();
+        assert!(hosts.ask(&session, HOST, HOST).await.is_some(), "is not revoked yet");
+        hosts.serve(&[Host::asking(HOST, &clients.rule_without(&[&revoked], false))]);
+        let answer = asks(&hosts, &with(&visitor, Some(&valid))).await;
+        assert_eq!(answer, Some((200, format!("{HOST} {} https", shown(&valid)))));
+        assert_eq!(hosts.ask(&session, HOST, HOST).await, None, "nor in a session that is resumed");
+        for (what, leaf) in [("revoked", &revoked), ("foreign", &foreign)] {
+            assert_eq!(asks(&hosts, &with(&visitor, Some(leaf))).await, None, "{what}");
+        }
+        hosts.serve(&[Host::asking(HOST, &clients.rule_without(&[], true))]);
+        assert_eq!(asks(&hosts, &with(&visitor, Some(&valid))).await, None, "the list has ended");
     }
 }

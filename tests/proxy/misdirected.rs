@@ -79,3 +79,24 @@ async fn clear_text_is_for_every_host() {
         assert_eq!(hosts.rig.client().await.ask(request).await.status, 200);
     }
 }
+
+/// In a handshake of its own such a host would get no certificate; another one only has no route here.
+#[tokio::test]
+async fn without_a_default_certificate_no_other_host_is_served() {
+    let only = Host { covers: vec!["one.example", "other.example"], ..Host::new("one.example") };
+    let hosts = Hosts::start(&[only]).await;
+    let visitor = hosts.visitor();
+    for (host, status) in [
+        ("one.example", 200),
+        ("other.example", 404),
+        ("elsewhere.example", 421),
+        ("192.0.2.1", 421),
+    ] {
+        let answer = hosts.ask(&visitor.h1(), "one.example", host).await.expect("an answer");
+        assert_eq!(answer.0, status, "{host}");
+    }
+    let asked = ["one.example", "elsewhere.example", "other.example"];
+    let answers = hosts.ask_h2(&visitor, "one.example", &asked).await;
+    let statuses: Vec<u16> = answers.iter().map(|(status, _)| *status).collect();
+    assert_eq!(statuses, [200, 421, 404]);
+}

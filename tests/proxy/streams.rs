@@ -167,9 +167,10 @@ async fn certificates_are_chosen_by_name_and_swapped_while_serving() {
     assert!(connect(&rig, &one, b"http/1.1").await.is_none(), "no certificate yet");
     tls.update(std::slice::from_ref(&one));
     let mut client = Client::over(connect(&rig, &one, b"http/1.1").await.unwrap());
-    assert_eq!(client.get("/").await.text(), "https");
+    let request = "GET / HTTP/1.1\r\nHost: one.example\r\n\r\n";
+    assert_eq!(client.ask(request).await.text(), "https");
     tls.update(std::slice::from_ref(&two));
-    assert_eq!(client.get("/").await.text(), "https", "what is open stays");
+    assert_eq!(client.ask(request).await.text(), "https", "what is open stays");
     assert!(connect(&rig, &one, b"http/1.1").await.is_none());
     let stream = TokioIo::new(connect(&rig, &two, b"h2").await.unwrap());
     let (mut sender, connection) =
