@@ -48,12 +48,13 @@ pub(super) struct Failure {
 /// requests, is replaced once.
 pub(super) async fn attempt(
     request: &Forward<'_>,
-    (protocol, in_flight): (Protocol, &InFlight),
+    (agreed, in_flight): (Protocol, &InFlight),
     mut head: BytesMut,
     mut body: RequestBody,
     timer: &Timer,
 ) -> Result<Sent, Failure> {
     let mut is_fresh = false;
+    let protocol = spoken(request, agreed);
     loop {
         let opened = match protocol {
             Protocol::Http1 => {
@@ -63,6 +64,10 @@ pub(super) async fn attempt(
         };
         let opened = match opened {
             Ok(opened) => opened,
+            // It need not speak what it does not declare.
+            Err((Reason::UpstreamTls, _)) if protocol != agreed => {
+                return Err(not_sent(Reason::NotImplemented, Outcome::ClientGone, head, body));
+            }
             Err((reason, outcome)) => return Err(not_sent(reason, outcome, head, body)),
         };
         let mut exchange = match begin(request, opened, head, body) {
@@ -94,6 +99,13 @@ pub(super) async fn attempt(
         request.pool.state.stats.retried(worker.index, RetryOutcome::StaleConnection);
         (head, body, is_fresh) = (unsent.head, unsent.body, true);
     }
+}
+
+/// Returns what a request is sent in. Where endpoints speak HTTP/2 over TLS the handshake agrees on it, and
+/// for a WebSocket on HTTP/1.1: few take the extended CONNECT of RFC 8441. Source: RFC 7301 §3.
+fn spoken(request: &Forward<'_>, agreed: Protocol) -> Protocol {
+    let falls_back = request.admitted.is_upgrade && request.pool.transport.is_tls();
+    if falls_back { Protocol::Http1 } else { agreed }
 }
 
 /// Opened is where a request can be sent.

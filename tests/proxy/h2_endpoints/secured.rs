@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use h2::server::Builder;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
-use weir::model::{Pool, ProxyProtocol};
+use weir::model::{Outlier, Pool, ProxyProtocol};
 use weir::proxy::Options;
 
 use super::endpoint::{Asked, Endpoint};
@@ -15,6 +16,7 @@ use super::pool_of;
 use crate::backend_tls::{over_tls, settings};
 use crate::rig::{Rig, options, route};
 use crate::support::authority::{Authority, server};
+use crate::support::endpoint::Reply;
 
 async fn scheme(mut asked: Asked) {
     let scheme = asked.head.uri.scheme_str().unwrap().to_owned();
@@ -46,6 +48,48 @@ async fn inside_tls_it_is_agreed_on_in_the_handshake() {
         if status == 200 {
             assert_eq!(endpoint.connections(), 1);
         }
+    }
+}
+
+/// A WebSocket is opened over HTTP/1.1, where the endpoint agrees; one that does not is no worse for it.
+#[tokio::test]
+async fn inside_tls_a_websocket_chooses_http1() {
+    let authority = Authority::new();
+    let upgrade = "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    let (mut config, _asked) = server(&authority.leaf(&["shop.internal"]));
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let both = crate::support::endpoint::Endpoint::start_tls(config, |_| {
+        let head = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n\
+                    upgrade: websocket\r\n\r\n";
+        Reply::Echo(head.into())
+    })
+    .await;
+    let rig = Rig::start(over_tls(pool_of(&[both.address]), settings(&authority)));
+    let mut client = rig.client().await;
+    assert_eq!(client.ask(upgrade).await.status, 101);
+    client.send("hello").await;
+    assert_eq!(client.until(b"hello").await.as_deref(), Some(&b"hello"[..]));
+
+    let (mut config, _asked) = server(&authority.leaf(&["shop.internal"]));
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let open = move |stream: TcpStream| {
+        let acceptor = acceptor.clone();
+        async move { acceptor.accept(stream).await.ok() }
+    };
+    let endpoint = Endpoint::over(open, Builder::new(), 0, scheme).await;
+    let mut declared = over_tls(pool_of(&[endpoint.address]), settings(&authority));
+    declared.outlier = Some(Outlier {
+        consecutive_errors: 1,
+        base_ejection_time: Duration::from_secs(60),
+        max_ejection_time: Duration::from_secs(60),
+        max_ejected_percent: 100,
+    });
+    let rig = Rig::with(declared, route(), Options { workers: 1, ..options() });
+    for _ in 0..3 {
+        assert_eq!(rig.client().await.ask(upgrade).await.status, 501);
+        assert_eq!(rig.client().await.get("/").await.status, 200, "it is not ejected");
     }
 }
 
