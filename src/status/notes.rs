@@ -10,7 +10,9 @@ use k8s_openapi::api::events::v1::{Event, EventSeries};
 use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::Client;
-use kube::api::{Api, ApiResource, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams};
+use kube::api::{
+    Api, ApiResource, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams, PostParams,
+};
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
@@ -128,10 +130,13 @@ impl Notes {
     async fn event(&self, (object, kind, message): &Key, count: i32) -> Result<Event, kube::Error> {
         let key = &object.key;
         let resource = resource(object.kind);
-        // `kubectl describe` finds Events by the uid of the object.
+        // `kubectl describe` finds Events by the uid of the object. A list of one needs no right that
+        // watching it did not.
         let objects: Api<DynamicObject> =
             Api::namespaced_with(self.client.clone(), &key.namespace, &resource);
-        let uid = objects.get_metadata(&key.name).await?.metadata.uid;
+        let named = ListParams::default().fields(&format!("metadata.name={}", key.name));
+        let found = objects.list_metadata(&named).await?.items.into_iter().next();
+        let uid = found.and_then(|object| object.metadata.uid);
         let now = Timestamp::now();
         let end = message.floor_char_boundary(NOTE_BYTES);
         Ok(Event {

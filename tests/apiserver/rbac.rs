@@ -7,6 +7,7 @@ use http::Method;
 use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
+use weir::api::Kind;
 
 use crate::apiserver::ApiServer;
 use crate::control::Control;
@@ -130,7 +131,6 @@ async fn without_any_right_to_read_the_source_says_which_one_is_missing() {
     let (cluster, lease) = (rules("ClusterRole"), rules("Role"));
     let mut running = Vec::new();
     let mut seen = 0;
-    // Nodes, grants and classes of Ingresses are done without.
     for (resource, kind) in [
         ("backendpools", "BackendPool"),
         ("services", "Service"),
@@ -156,6 +156,45 @@ async fn without_any_right_to_read_the_source_says_which_one_is_missing() {
     for (weir, message) in running {
         weir.until_state(&message, |s| s.trouble.as_deref() == Some(&*message)).await;
     }
+}
+
+/// Nodes, grants and classes of Ingresses are done without; that each right is missed is counted.
+#[tokio::test]
+async fn without_a_right_to_read_what_can_be_done_without_all_else_is_served() {
+    let Some(server) = server().await else { return };
+    let admin = ready(server, "rbac-absent").await;
+    let (cluster, lease) = (rules("ClusterRole"), rules("Role"));
+    let mut running = Vec::new();
+    for (resource, kind) in [
+        ("nodes", Kind::Node),
+        ("referencegrants", Kind::ReferenceGrant),
+        ("ingressclasses", Kind::IngressClass),
+    ] {
+        for verb in ["list", "watch"] {
+            let less = without(&cluster, resource, verb);
+            assert_ne!(less, cluster, "the chart gives no {verb} of {resource}");
+            let user = format!("no-{verb}-{resource}");
+            grant(&admin, &user, &less, &lease).await;
+            running.push((kind, reading(server, &user).await));
+        }
+    }
+    grant(&admin, "reads-all", &cluster, &lease).await;
+    let whole = reading(server, "reads-all").await;
+    whole.until_state("all is well", |s| s.synced && s.trouble.is_none()).await;
+    for (kind, weir) in &running {
+        weir.until_state("all else is well", |s| s.synced && s.trouble.is_none()).await;
+        weir.until("the pool", |w| w.find("rbac-absent.test", "/").is_some()).await;
+        weir.until("what is missed", |w| w.failures(*kind) > 0).await;
+        assert_eq!(whole.failures(*kind), 0, "{kind}");
+    }
+}
+
+/// Starts to watch once the rights of a user are known, so that what is refused then is what it lacks.
+async fn reading(server: &ApiServer, user: &str) -> Control {
+    let client = act_as(server, user).await;
+    let asked = settled(&client, &Method::GET, "/api/v1/services", &Value::Null, false);
+    within("rights to be known", asked).await;
+    Control::start(client, weir::source::kubernetes::Options::default())
 }
 
 /// A watch needs the right to list only where it begins: one that runs goes on, and is taken up
@@ -219,6 +258,8 @@ fn writes(namespace: &str, name: &str) -> Vec<Write> {
     let ingress = format!("/apis/networking.k8s.io/v1/namespaces/{namespace}/ingresses/shop");
     let served = json!({ "status": { "loadBalancer": {} } });
     vec![
+        // Where the pod runs; that there is no such node is another answer.
+        ("get nodes", Method::GET, "/api/v1/nodes/here".to_owned(), Value::Null),
         ("get backendpools", Method::GET, pool.clone(), Value::Null),
         ("patch backendpools/status", Method::PATCH, format!("{pool}/status"), status),
         ("get ingresses", Method::GET, ingress.clone(), Value::Null),

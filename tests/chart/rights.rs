@@ -58,3 +58,19 @@ fn without_nodes_a_namespaced_release_has_nothing_outside() {
         assert_eq!(document["metadata"]["namespace"], "weir-system", "{kind}");
     }
 }
+
+/// Where one namespace is watched, nothing of any other can be read.
+#[test]
+fn who_watches_one_namespace_reads_no_other() {
+    let Some(helm) = Helm::find() else { return };
+    for case in ["namespaced", "no-cluster-role", "watch-namespace"] {
+        let everywhere: BTreeSet<String> = documents(&render(&helm, case))
+            .iter()
+            .filter(|document| document["kind"] == "ClusterRole")
+            .flat_map(granted)
+            .map(|(_, resource, _)| resource)
+            .collect();
+        let harmless = ["ingressclasses", "nodes"].map(str::to_owned).into();
+        assert!(everywhere.is_subset(&harmless), "{case}: {everywhere:?}");
+    }
+}

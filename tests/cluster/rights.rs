@@ -9,16 +9,16 @@ use crate::traffic::ready;
 const EVERYWHERE: &[&str] = &[
     "backendpools.weir.dev [] [] [get list watch]",
     "backendpools.weir.dev/status [] [] [patch]",
-    "configmaps [] [] [get list watch]",
-    "endpointslices.discovery.k8s.io [] [] [get list watch]",
+    "configmaps [] [] [list watch]",
+    "endpointslices.discovery.k8s.io [] [] [list watch]",
     "events.events.k8s.io [] [] [create patch]",
     "ingressclasses.networking.k8s.io [] [] [list watch]",
     "ingresses.networking.k8s.io [] [] [get list watch]",
     "ingresses.networking.k8s.io/status [] [] [patch]",
     "nodes [] [] [get list watch]",
-    "referencegrants.gateway.networking.k8s.io [] [] [get list watch]",
-    "secrets [] [] [get list watch]",
-    "services [] [] [get list watch]",
+    "referencegrants.gateway.networking.k8s.io [] [] [list watch]",
+    "secrets [] [] [list watch]",
+    "services [] [] [list watch]",
 ];
 /// In its own namespace: the lease.
 const AT_HOME: &[&str] = &[

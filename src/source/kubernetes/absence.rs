@@ -32,7 +32,7 @@ impl Absence {
             )),
             (Kind::ReferenceGrant, 403) => Some(Self::Refused(
                 "may not list and watch ReferenceGrants: no pool may refer to another namespace; \
-                 to use grants, allow get, list and watch of referencegrants in \
+                 to use grants, allow list and watch of referencegrants in \
                  gateway.networking.k8s.io",
             )),
             (Kind::IngressClass, 403) => Some(Self::Refused(
