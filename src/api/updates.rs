@@ -80,8 +80,12 @@ pub enum ConditionReason {
     Invalid,
     /// No endpoint takes traffic.
     NoEndpoints,
+    /// More specific settings say all that these say.
+    Overridden,
     /// So few endpoints are healthy that health is ignored.
     Panic,
+    /// More specific settings say some of what these say.
+    PartiallyOverridden,
     /// The pool is in the routing table.
     Programmed,
     /// Another namespace's object is named without a ReferenceGrant.
@@ -111,7 +115,9 @@ impl ConditionReason {
             Self::InvalidCertificateRef => "InvalidCertificateRef",
             Self::Invalid => "Invalid",
             Self::NoEndpoints => "NoEndpoints",
+            Self::Overridden => "Overridden",
             Self::Panic => "Panic",
+            Self::PartiallyOverridden => "PartiallyOverridden",
             Self::Programmed => "Programmed",
             Self::RefNotPermitted => "RefNotPermitted",
             Self::ResolvedRefs => "ResolvedRefs",

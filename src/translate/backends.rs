@@ -7,6 +7,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{Node, Service};
 use k8s_openapi::api::discovery::v1::{Endpoint as SliceEndpoint, EndpointSlice};
 
+use super::policy::Policies;
 use super::problems::Problems;
 use super::refused::refusal;
 use super::slices::Slices;
@@ -22,6 +23,7 @@ pub(super) struct Context<'a> {
     pub(super) objects: &'a Objects,
     pub(super) slices: &'a Slices,
     pub(super) options: &'a Options,
+    pub(super) policies: &'a Policies,
     /// The object that refers to others: a pool, an Ingress, or the Service itself.
     pub(super) from: &'a ObjectKey,
 }

@@ -42,7 +42,7 @@ pub(super) fn translate(
     let is_default = routes.iter().any(|route| route.hostnames.is_empty());
     let (mut found, mut covered) = (Vec::new(), BTreeSet::new());
     let mut broken = false;
-    for (index, reference) in tls.certificate_refs.iter().enumerate() {
+    for (index, reference) in tls.certificate_refs.iter().flatten().enumerate() {
         let field = format!("spec.tls.certificateRefs[{index}]");
         let namespace = reference.namespace.as_ref().unwrap_or(&context.from.namespace);
         let key = ObjectKey::new(namespace.clone(), reference.name.clone());

@@ -115,7 +115,7 @@ fn note_others(claimants: &BTreeSet<RouteId>, route: &Route, others: &mut BTreeS
 }
 
 /// Returns the field that declares a route.
-fn field_of(id: &RouteId) -> String {
+pub(super) fn field_of(id: &RouteId) -> String {
     match (id.object.kind(), id.name.split_once('.')) {
         (OriginKind::BackendPool, _) => format!("spec.routes[{}]", id.position),
         (OriginKind::Ingress, Some((rule, path))) => {

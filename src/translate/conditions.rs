@@ -11,13 +11,22 @@ use super::problems::Problems;
 /// Most problems in a message; those above are counted instead.
 const MOST_PROBLEMS: usize = 20;
 
-/// Returns the conditions of a pool. `lost` is what others have of what it claims, `applied` the
-/// number of pools that have its settings.
+/// Applied is where settings count.
+#[derive(Debug, Default)]
+pub(super) struct Applied {
+    /// Ports that have some of them.
+    pub(super) ports: usize,
+    /// What more specific settings say instead.
+    pub(super) replaced: Vec<String>,
+}
+
+/// Returns the conditions of a pool. `lost` is what others have of what it claims, `applied` where
+/// its settings count.
 pub(super) fn update(
     key: &ObjectKey,
     result: &PoolResult,
     lost: &[String],
-    applied: usize,
+    applied: &Applied,
 ) -> StatusUpdate {
     let problems = &result.problems;
     let conflict = if result.is_settings { Reason::Conflicted } else { Reason::RouteConflict };
@@ -39,12 +48,8 @@ pub(super) fn update(
     for note in problems.notes.iter().take(MOST_PROBLEMS) {
         resolved.message += &format!("; note: {note}");
     }
-    let programmed = if applied > 0 && result.is_settings {
-        let ports = if applied == 1 { "1 port" } else { &format!("{applied} ports") };
-        yes(Type::Programmed, Reason::Programmed, &format!("its settings are those of {ports}"))
-    } else if result.is_settings && problems.spec.is_empty() {
-        let why = ["no Ingress leads to a port of a Service that has its settings".to_owned()];
-        no(Type::Programmed, Reason::Unused, &why)
+    let programmed = if result.is_settings && problems.spec.is_empty() {
+        of_settings(applied)
     } else if result.pool.is_some() {
         yes(Type::Programmed, Reason::Programmed, "the pool is in the routing table")
     } else {
@@ -69,6 +74,27 @@ fn valid(warnings: &[String]) -> String {
         message += &format!("; and {more} more");
     }
     message
+}
+
+/// Returns whether settings count. Source: GEP-713, policies that are overridden.
+fn of_settings(Applied { ports, replaced }: &Applied) -> UpdatedCondition {
+    let count = if *ports == 1 { "1 port" } else { &format!("{ports} ports") };
+    let instead = first(replaced);
+    match (ports, replaced.is_empty()) {
+        (0, true) => {
+            let why = ["no Ingress leads to a port of a Service that has its settings".to_owned()];
+            no(Type::Programmed, Reason::Unused, &why)
+        }
+        (0, false) => no(Type::Programmed, Reason::Overridden, replaced),
+        (_, true) => {
+            let text = format!("its settings are those of {count}");
+            yes(Type::Programmed, Reason::Programmed, &text)
+        }
+        (_, false) => {
+            let text = format!("its settings are those of {count}, but not {instead}");
+            yes(Type::Programmed, Reason::PartiallyOverridden, &text)
+        }
+    }
 }
 
 /// Returns what is wrong with an Ingress, with the ports of Services that it names, and with its
@@ -105,9 +131,14 @@ fn yes(kind: Type, reason: Reason, message: &str) -> UpdatedCondition {
 }
 
 fn no(kind: Type, reason: Reason, messages: &[String]) -> UpdatedCondition {
-    let mut message = messages.iter().take(MOST_PROBLEMS).cloned().collect::<Vec<_>>().join("; ");
-    if let Some(more) = messages.len().checked_sub(MOST_PROBLEMS).filter(|more| *more > 0) {
-        message = format!("{message}; and {more} more");
+    UpdatedCondition { kind, status: false, reason, message: first(messages) }
+}
+
+/// Returns the first messages as one, and how many more there are.
+fn first(messages: &[String]) -> String {
+    let message = messages.iter().take(MOST_PROBLEMS).cloned().collect::<Vec<_>>().join("; ");
+    match messages.len().checked_sub(MOST_PROBLEMS).filter(|more| *more > 0) {
+        Some(more) => format!("{message}; and {more} more"),
+        None => message,
     }
-    UpdatedCondition { kind, status: false, reason, message }
 }

@@ -3,11 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::pool::created;
-use super::problems::Problems;
-use super::routes::Times;
-use super::spec;
+use super::settings;
 use crate::api::{ObjectKey, Objects};
-use crate::model::PoolName;
 
 /// Attachment says that a pool is about a Service. The first in order counts: the older, then the
 /// first by name.
@@ -53,15 +50,16 @@ impl Policies {
         self.of_service.get(service).into_iter().flatten().map(|attachment| &attachment.pool)
     }
 
-    /// Returns the pool whose settings count for a port: one that is about that port alone comes
-    /// before one that is about all.
-    pub(super) fn winner(&self, service: &ObjectKey, port: &str) -> Option<&ObjectKey> {
-        let attached = self.of_service.get(service)?;
+    /// Returns the pools whose settings count for a port: the first that is about that port alone,
+    /// then the first that is about all.
+    pub(super) fn winners(&self, service: &ObjectKey, port: &str) -> Vec<&ObjectKey> {
+        let attached = self.of_service.get(service);
         let first = |section: Option<&str>| {
-            attached.iter().find(|attachment| attachment.section.as_deref() == section)
+            let mut all = attached.into_iter().flatten();
+            all.find(|attachment| attachment.section.as_deref() == section)
         };
         let of_port = if port.is_empty() { None } else { first(Some(port)) };
-        of_port.or_else(|| first(None)).map(|attachment| &attachment.pool)
+        of_port.into_iter().chain(first(None)).map(|attachment| &attachment.pool).collect()
     }
 
     /// Returns of which targets of a pool another one counts, and why.
@@ -89,16 +87,11 @@ impl Policies {
 }
 
 /// Returns what a pool is attached to. One that is not valid is attached to nothing, so that it is
-/// in nobody's way; but where it says who may ask, or that endpoints speak TLS, that must not be
-/// lost.
+/// in nobody's way; but where it says who may ask, or on which terms TLS is spoken, that must not
+/// be lost.
 fn attachments(objects: &Objects, pool: &ObjectKey) -> Vec<(ObjectKey, Attachment)> {
     let Some(object) = objects.backend_pools.get(pool) else { return Vec::new() };
-    let mut problems = Problems::default();
-    let name = PoolName::new(&pool.namespace, &pool.name);
-    spec::translate(&object.spec, &name, &mut problems);
-    Times::of(object.spec.timeouts.as_ref(), &mut problems);
-    let declares_bounds = object.spec.access.is_some() || object.spec.backend_tls.is_some();
-    if !problems.spec.is_empty() && !declares_bounds {
+    if !settings::is_valid(&object.spec) && !settings::has_bounds(&object.spec) {
         return Vec::new();
     }
     let attachment = |section: Option<String>| Attachment {

@@ -6,11 +6,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::backends::{self, Context, port_of};
 use super::problems::Problems;
-use super::routes::Times;
+use super::routes::{ForRoutes, Times};
+use super::settings::{ACCESS, BACKEND_TLS};
 use super::unit::{Port, Used};
 use super::{backend_tls, certificates, places, routes, spec, terms};
 use crate::api::{BackendPool, ConditionReason, Kind, ObjectKey};
-use crate::model::{self, Certificate, HttpsRedirect, PoolName, Route};
+use crate::model::{self, Certificate, PoolName, Route};
 
 /// PoolResult is what one pool means by itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,10 +20,8 @@ pub(super) struct PoolResult {
     pub(super) pool: Option<Arc<model::Pool>>,
     /// Whether it has no backends of its own: it is settings for others.
     pub(super) is_settings: bool,
-    /// Limits of requests on routes of Ingresses that lead to it.
-    pub(super) times: Times,
-    /// How clear text is sent to https on routes of Ingresses that lead to it.
-    pub(super) redirect: Option<HttpsRedirect>,
+    /// What holds for routes of Ingresses that lead to it.
+    pub(super) for_routes: ForRoutes,
     pub(super) routes: Vec<Route>,
     pub(super) certificates: Arc<[Certificate]>,
     pub(super) problems: Problems,
@@ -40,26 +39,27 @@ pub(super) fn translate(context: Context<'_>, object: &BackendPool) -> PoolResul
     let redirect = terms::redirect(&object.spec);
     let usable = problems.spec.is_empty();
     let backend_tls = backend_tls::translate(context, &object.spec, &mut used, &mut problems);
+    let tls = object.spec.tls.as_ref();
+    let terms = tls.map(|tls| Arc::new(terms::translate(context, tls, &mut used, &mut problems)));
+    let for_routes = ForRoutes { times, redirect, terms: terms.clone() };
     let Some(backends) = &object.spec.backends else {
         targets(context, object, &mut used, &mut problems);
         return PoolResult {
             generation: object.metadata.generation,
             pool: None,
             is_settings: true,
-            times,
-            redirect,
+            for_routes,
             routes: Vec::new(),
             certificates: Arc::new([]),
             problems,
             used,
         };
     };
+    note_settings(context, object, &mut problems);
     let backends = backends::translate(context, backends, &mut used, &mut problems);
     let declared = object.spec.routes.as_deref().unwrap_or_default();
     let mut routes = routes::translate(declared, &name, created, times, &mut problems);
-    let tls = object.spec.tls.as_ref();
-    let terms = tls.map(|tls| terms::translate(context, tls, &mut used, &mut problems));
-    let terms = Arc::new(terms.unwrap_or_default());
+    let terms = terms.unwrap_or_default();
     for route in &mut routes {
         route.https_redirect = redirect;
         // Whoever shows a certificate for the name: the route keeps its rule.
@@ -78,10 +78,36 @@ pub(super) fn translate(context: Context<'_>, object: &BackendPool) -> PoolResul
         certificates: if pool.is_some() { certificates.into() } else { Arc::new([]) },
         pool,
         is_settings: false,
-        times,
-        redirect,
+        for_routes,
         problems,
         used,
+    }
+}
+
+/// Notes what settings for a Service keep out that is a backend here: they are for Ingresses that
+/// name it, and somebody may think that they hold wherever it is asked.
+fn note_settings(context: Context<'_>, object: &BackendPool, problems: &mut Problems) {
+    for (index, backend) in object.spec.backends.iter().flatten().enumerate() {
+        let Some(reference) = &backend.service else { continue };
+        let namespace = reference.namespace.as_ref().unwrap_or(&context.from.namespace);
+        let key = ObjectKey::new(namespace.clone(), reference.name.clone());
+        let port = Port::Number(u16::try_from(reference.port).unwrap_or(0));
+        let service = context.objects.services.get(&key);
+        let name = service.and_then(|service| port_of(service, &port).ok()).map(|(name, ..)| name);
+        for settings in context.policies.winners(&key, name.unwrap_or_default()) {
+            let Some(theirs) = context.objects.backend_pools.get(settings) else { continue };
+            let (ours, theirs) = (&object.spec, &theirs.spec);
+            let missing = [
+                (ACCESS, theirs.access.is_some() && ours.access.is_none()),
+                (BACKEND_TLS, theirs.backend_tls.is_some() && ours.backend_tls.is_none()),
+            ];
+            for (field, _) in missing.into_iter().filter(|(_, is_missing)| *is_missing) {
+                problems.notes.push(format!(
+                    "spec.backends[{index}].service: {field} of BackendPool {settings} holds where \
+                     Ingresses name Service {key}, and not here: say it in this pool too"
+                ));
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::problems::Problems;
@@ -10,8 +11,8 @@ use crate::api::backend_pool::{
     RouteMatch as MatchSpec, ValueMatchType,
 };
 use crate::model::{
-    HeaderName, Hostname, InvalidName, Origin, PathPattern, Pattern, PoolName, Route, RouteId,
-    RouteMatch, ValueMatch, ValuePattern, path,
+    HeaderName, Hostname, HttpsRedirect, InvalidName, Origin, PathPattern, Pattern, PoolName,
+    Route, RouteId, RouteMatch, TlsTerms, ValueMatch, ValuePattern, path,
 };
 
 /// Times are the limits of a request on a route. Nothing is no limit.
@@ -41,6 +42,16 @@ impl Times {
         }
         times
     }
+}
+
+/// ForRoutes is what a pool says for routes of Ingresses that lead to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ForRoutes {
+    pub(super) times: Times,
+    /// How clear text is sent to https.
+    pub(super) redirect: Option<HttpsRedirect>,
+    /// On which terms TLS is spoken; nothing where it does not say it.
+    pub(super) terms: Option<Arc<TlsTerms>>,
 }
 
 fn limit(time: Duration) -> Option<Duration> {

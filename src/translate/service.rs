@@ -4,24 +4,22 @@ use std::sync::Arc;
 
 use super::access::access;
 use super::backends::{self, Context, port_of};
-use super::policy::Policies;
 use super::problems::{Problems, Unresolved};
-use super::routes::Times;
+use super::routes::{ForRoutes, Times};
+use super::settings::{ACCESS, BACKEND_TLS, Joined, Layer, Said, TLS};
 use super::unit::{ServicePort, Used};
 use super::{backend_tls, spec, terms};
-use crate::api::{BackendPool, Kind, ObjectKey};
-use crate::model::{Access, Backend, BackendTls, HttpsRedirect, Pool};
+use crate::api::{Kind, ObjectKey};
+use crate::model::{Access, Backend, BackendTls, Pool};
 
 /// ServiceResult is what a port of a Service means.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ServiceResult {
     pub(super) pool: Arc<Pool>,
-    /// The BackendPool that its settings are of.
-    pub(super) settings: Option<ObjectKey>,
-    /// Limits of requests on routes that lead to it.
-    pub(super) times: Times,
-    /// How clear text is sent to https on routes that lead to it.
-    pub(super) redirect: Option<HttpsRedirect>,
+    /// The BackendPools that its settings are of, the more specific first.
+    pub(super) layers: Vec<Layer>,
+    /// What holds for routes that lead to it.
+    pub(super) for_routes: ForRoutes,
     pub(super) problems: Problems,
     pub(super) used: Used,
 }
@@ -29,12 +27,11 @@ pub(super) struct ServiceResult {
 /// Translates one port of a Service. It is a pool even where it has no endpoint: its requests are
 /// then refused, and do not go elsewhere.
 ///
-/// Its settings are those of the pool that is attached to it, else of the one that the class of
-/// its Ingress names, else the defaults.
+/// Each of its settings is that of the pool that is attached to the port, else of the one that is
+/// attached to the Service, else of the one that the class of its Ingress names, else the default.
 pub(super) fn translate(
     context: Context<'_>,
     port: &ServicePort,
-    policies: &Policies,
     of_class: Option<&ObjectKey>,
 ) -> ServiceResult {
     let (mut problems, mut used) = (Problems::default(), Used::default());
@@ -49,29 +46,14 @@ pub(super) fn translate(
     let name = port.pool_name();
     let service = context.objects.services.get(&port.service);
     let port_name = service.and_then(|service| port_of(service, &port.port).ok());
-    let attached = policies.winner(&port.service, port_name.map_or("", |(name, ..)| name));
-    let (mut found, mut kept_out, mut is_tls) = (None, None, false);
+    let attached = context.policies.winners(&port.service, port_name.map_or("", |(name, ..)| name));
+    let of_class = of_class.filter(|key| !attached.contains(key));
+    let mut joined = Joined::default();
     for key in attached.into_iter().chain(of_class) {
         used.note(Kind::BackendPool, key);
-        let Some(object) = context.objects.backend_pools.get(key) else { continue };
-        let mut invalid = Problems::default();
-        let pool = spec::translate(&object.spec, &name, &mut invalid);
-        let times = Times::of(object.spec.timeouts.as_ref(), &mut invalid);
-        if let Some(pool) = pool.filter(|_| invalid.spec.is_empty()) {
-            let from = Context { from: key, ..context };
-            let backend_tls = tls_of(from, object, &mut used, &mut problems);
-            let redirect = terms::redirect(&object.spec);
-            found = Some((Pool { backend_tls, ..pool }, Some(key.clone()), times, redirect));
-            break;
+        if let Some(object) = context.objects.backend_pools.get(key) {
+            joined.add(key, &object.spec);
         }
-        // Settings that are wrong do not count, but who was to be kept out stays out, and what was to
-        // be TLS is not clear text.
-        is_tls |= object.spec.backend_tls.is_some();
-        let declared = object.spec.access.as_ref();
-        kept_out = kept_out.or_else(|| {
-            let read = |spec| access(spec, &mut Problems::default());
-            declared.map(|spec| read(spec).unwrap_or_else(Access::nobody))
-        });
     }
     let backend = Backend {
         origin: name.as_str().into(),
@@ -81,28 +63,50 @@ pub(super) fn translate(
         protocol,
         endpoints,
     };
-    let (pool, settings, times, redirect) =
-        found.unwrap_or_else(|| (Pool::new(name), None, Times::default(), None));
-    let lists = kept_out.or_else(|| pool.access.clone());
-    let backend_tls = if is_tls { Some(BackendTls::Unresolved) } else { pool.backend_tls.clone() };
-    let pool = Pool { access: lists, backend_tls, ..pool }.with_backends(vec![backend]);
-    ServiceResult { pool: Arc::new(pool), settings, times, redirect, problems, used }
+    let pool = spec::translate(&joined.spec, &name, &mut Problems::default());
+    // Settings that are wrong do not count, but who was to be kept out stays out, and what was to be
+    // TLS is not clear text.
+    let access = joined
+        .of(ACCESS)
+        .and_then(|said| said.spec.access.as_ref())
+        .map(|lists| access(lists, &mut Problems::default()).unwrap_or_else(Access::nobody));
+    let backend_tls = joined.of(BACKEND_TLS).and_then(|said| {
+        if !said.is_valid {
+            return Some(BackendTls::Unresolved);
+        }
+        of_settings(context, said, &mut problems, |context, problems| {
+            backend_tls::translate(context, said.spec, &mut used, problems)
+        })
+    });
+    let terms = joined.of(TLS).and_then(|said| {
+        let tls = said.spec.tls.as_ref()?;
+        Some(of_settings(context, said, &mut problems, |context, problems| {
+            Arc::new(terms::translate(context, tls, &mut used, problems))
+        }))
+    });
+    let for_routes = ForRoutes {
+        times: Times::of(joined.spec.timeouts.as_ref(), &mut Problems::default()),
+        redirect: terms::redirect(&joined.spec),
+        terms,
+    };
+    let pool = pool.unwrap_or_else(|| Pool::new(name));
+    let pool = Pool { access, backend_tls, ..pool }.with_backends(vec![backend]);
+    ServiceResult { pool: Arc::new(pool), layers: joined.layers, for_routes, problems, used }
 }
 
-/// Translates how the endpoints are spoken to, as the settings of a pool say; what is wrong with
-/// them is a problem of whoever uses the port, too.
-fn tls_of(
+/// Translates a part of settings; what is wrong with it is a problem of whoever uses the port, too.
+fn of_settings<T>(
     context: Context<'_>,
-    settings: &BackendPool,
-    used: &mut Used,
+    said: Said<'_>,
     problems: &mut Problems,
-) -> Option<BackendTls> {
+    translate: impl FnOnce(Context<'_>, &mut Problems) -> T,
+) -> T {
     let mut own = Problems::default();
-    let tls = backend_tls::translate(context, &settings.spec, used, &mut own);
-    let from = context.from;
+    let from = said.pool;
+    let translated = translate(Context { from, ..context }, &mut own);
     problems.refs.extend(own.refs.into_iter().map(|Unresolved { reason, message }| Unresolved {
         reason,
         message: format!("settings of BackendPool {from}: {message}"),
     }));
-    tls
+    translated
 }

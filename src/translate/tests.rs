@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use k8s_openapi::api::core::v1::{Node, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use proptest::prelude::*;
@@ -49,6 +50,13 @@ fn pool(key: &ObjectKey, variant: u8) -> Object {
                 {"kind": "Service", "name": "s0"},
             ],
         });
+        if variant & 1 == 0 {
+            spec["access"] = json!({"deny": [format!("10.0.{variant}.0/24")]});
+        }
+        if variant & 2 == 0 {
+            let version = if variant & 1 == 0 { "TLSv1.3" } else { "TLSv1.2" };
+            spec["tls"] = json!({"minVersion": version});
+        }
     }
     if variant & 0x80 != 0 {
         spec["backendTLS"] = json!({"validation": {"hostname": "a.test", "caCertificateRefs": [
@@ -139,6 +147,9 @@ fn ingress(key: &ObjectKey, variant: u8) -> Object {
     if variant & 8 != 0 {
         spec["defaultBackend"] = backend.clone();
     }
+    if variant & 16 != 0 {
+        spec["tls"] = json!([{"secretName": format!("s{}", variant % 3)}]);
+    }
     match variant % 5 {
         0 => {}
         1 => spec["ingressClassName"] = json!("other"),
@@ -194,9 +205,18 @@ fn object(kind: Kind, key: &ObjectKey, variant: u8) -> Object {
             }));
             Object::ReferenceGrant(grant)
         }
-        Kind::Secret => Object::Secret(parse(json!({
-            "metadata": meta(key), "type": if variant & 1 == 0 { "Opaque" } else { "kubernetes.io/tls" },
-        }))),
+        Kind::Secret => {
+            static PAIR: LazyLock<[String; 2]> = LazyLock::new(|| {
+                let names = ["a.example.com", "b.example.com", "*.example.com"];
+                let made = rcgen::generate_simple_self_signed(names.map(str::to_owned)).unwrap();
+                [made.cert.pem(), made.signing_key.serialize_pem()]
+                    .map(|pem| BASE64_STANDARD.encode(pem))
+            });
+            let kind = if variant & 1 == 0 { "Opaque" } else { "kubernetes.io/tls" };
+            let data = json!({"tls.crt": PAIR[0], "tls.key": PAIR[1]});
+            let data = if variant & 2 == 0 { json!(null) } else { data };
+            Object::Secret(parse(json!({"metadata": meta(key), "type": kind, "data": data})))
+        }
         Kind::Service => {
             let service: Arc<Service> = parse(json!({
                 "metadata": meta(key),

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use super::backends::Context;
 use super::claims::Claims;
-use super::ingress::{self, IngressResult};
+use super::host_terms::HostTerms;
+use super::ingress::{self, IngressResult, Secured};
 use super::policy::Policies;
 use super::pool::{self, PoolResult};
-use super::problems::Unresolved;
+use super::routes::ForRoutes;
 use super::service::{self, ServiceResult};
 use super::slices::Slices;
 use super::unit::{Port, ServicePort, Unit, Users};
-use super::{Options, conditions, foreign};
-use crate::api::{Change, IngressUpdate, Kind, ObjectKey, Objects, StatusUpdate};
+use super::{Options, foreign};
+use crate::api::{Change, Kind, ObjectKey, Objects};
 use crate::model::{Changed, Model, Origin, OriginKind, Pool, PoolName, Route};
 
 /// Translator keeps what every pool and Ingress means, and follows changes of objects.
@@ -21,17 +22,17 @@ use crate::model::{Changed, Model, Origin, OriginKind, Pool, PoolName, Route};
 pub struct Translator {
     options: Options,
     slices: Slices,
-    pools: BTreeMap<ObjectKey, PoolResult>,
-    ingresses: BTreeMap<ObjectKey, IngressResult>,
-    services: BTreeMap<ServicePort, ServiceResult>,
+    pub(super) pools: BTreeMap<ObjectKey, PoolResult>,
+    pub(super) ingresses: BTreeMap<ObjectKey, IngressResult>,
+    pub(super) services: BTreeMap<ServicePort, ServiceResult>,
     /// The Ingresses that name a port of a Service.
     wanted: BTreeMap<ServicePort, BTreeSet<ObjectKey>>,
-    policies: Policies,
+    pub(super) policies: Policies,
     claims: Claims,
-    lost: BTreeMap<Origin, Vec<String>>,
+    pub(super) lost: BTreeMap<Origin, Vec<String>>,
     /// Terms of TLS that somebody else says.
-    foreign: BTreeMap<Origin, Vec<String>>,
-    users: Users,
+    pub(super) foreign: BTreeMap<Origin, Vec<String>>,
+    pub(super) users: Users,
     model: Model,
 }
 
@@ -75,21 +76,6 @@ impl Translator {
         &self.model
     }
 
-    /// Returns the Secrets that pools and Ingresses refer to.
-    pub fn secrets(&self) -> BTreeSet<ObjectKey> {
-        self.users.wanted(Kind::Secret).cloned().collect()
-    }
-
-    /// Returns the ConfigMaps that pools refer to.
-    pub fn config_maps(&self) -> BTreeSet<ObjectKey> {
-        self.users.wanted(Kind::ConfigMap).cloned().collect()
-    }
-
-    /// Returns the names that Services are aliases for.
-    pub fn names(&self) -> BTreeSet<ObjectKey> {
-        self.users.wanted(Kind::DnsRecord).cloned().collect()
-    }
-
     /// Translates all objects anew.
     pub fn restart(&mut self, objects: &Objects) -> Step {
         self.slices = Slices::of(objects);
@@ -119,6 +105,10 @@ impl Translator {
                     for service in self.policies.update(objects, key) {
                         step.judged.extend(self.policies.of(&service).cloned());
                         dirty.extend(ports(&self.services, &service).cloned().map(Unit::Service));
+                        // Who leads to the Service by itself is told what does not hold there.
+                        let users = self.users.of(Kind::Service, &service);
+                        let pools = users.filter(|unit| matches!(unit, Unit::BackendPool(_)));
+                        dirty.extend(pools.cloned());
                     }
                 }
                 Kind::Ingress => {
@@ -142,81 +132,6 @@ impl Translator {
         self.translate(objects, work)
     }
 
-    /// Returns every reference of a pool that leads nowhere. The pool's status says the same, under
-    /// the first one's reason.
-    pub fn unresolved(&self, key: &ObjectKey) -> &[Unresolved] {
-        self.pools.get(key).map(|result| result.problems.refs.as_slice()).unwrap_or_default()
-    }
-
-    /// Returns what is not wrong with a pool's references but worth knowing.
-    pub fn notes(&self, key: &ObjectKey) -> &[String] {
-        self.pools.get(key).map(|result| result.problems.notes.as_slice()).unwrap_or_default()
-    }
-
-    /// Returns what of a pool's spec is valid but does not do what one must expect of it.
-    pub fn warnings(&self, key: &ObjectKey) -> &[String] {
-        self.pools.get(key).map(|result| result.problems.warnings.as_slice()).unwrap_or_default()
-    }
-
-    /// Returns what the status of every pool should say.
-    pub fn updates(&self, objects: &Objects) -> Vec<StatusUpdate> {
-        let invalid = objects.invalid.keys().filter(|(kind, _)| *kind == Kind::BackendPool);
-        let keys: BTreeSet<&ObjectKey> =
-            self.pools.keys().chain(invalid.map(|(_, key)| key)).collect();
-        keys.into_iter().filter_map(|key| self.update_of(objects, key)).collect()
-    }
-
-    /// Returns what the status of one pool should say; nothing where there is no such pool.
-    pub fn update_of(&self, objects: &Objects, key: &ObjectKey) -> Option<StatusUpdate> {
-        if let Some(result) = self.pools.get(key) {
-            let name = PoolName::new(&key.namespace, &key.name);
-            let conflicts = self.policies.lost(key);
-            let lost = if result.is_settings { conflicts } else { self.lost(&Origin::pool(&name)) };
-            let applied = if result.is_settings { self.pools_of(key).len() } else { 0 };
-            return Some(conditions::update(key, result, &lost, applied));
-        }
-        let invalid = objects.invalid.get(&(Kind::BackendPool, key.clone()))?;
-        Some(conditions::unreadable(key, invalid.generation, &invalid.message))
-    }
-
-    /// Returns what is to be said of every Ingress that is ours.
-    pub fn ingress_updates(&self) -> Vec<IngressUpdate> {
-        let updates = self.ingresses.keys().filter_map(|key| self.ingress_update_of(key));
-        updates.filter(|update| update.is_ours).collect()
-    }
-
-    /// Returns what is to be said of an Ingress; nothing where there is none.
-    pub fn ingress_update_of(&self, key: &ObjectKey) -> Option<IngressUpdate> {
-        let result = self.ingresses.get(key)?;
-        let services = result.ports.iter().filter_map(|port| self.services.get(port));
-        let services = services.map(|service| &service.problems);
-        let lost = self.lost(&Origin::ingress(&key.namespace, &key.name));
-        let problems = conditions::of_ingress(&result.problems, services, &lost);
-        Some(IngressUpdate { ingress: key.clone(), is_ours: result.ours.is_some(), problems })
-    }
-
-    /// Returns the pools of the model that a BackendPool is about: its own, or those of the ports
-    /// that have its settings.
-    pub fn pools_of(&self, key: &ObjectKey) -> Vec<PoolName> {
-        if self.pools.get(key).is_some_and(|result| !result.is_settings) {
-            return vec![PoolName::new(&key.namespace, &key.name)];
-        }
-        let users = self.users.of(Kind::BackendPool, key);
-        let ports = users.filter_map(|unit| match unit {
-            Unit::Service(port) => Some(port),
-            _ => None,
-        });
-        let has_its = |port: &&ServicePort| {
-            self.services.get(*port).is_some_and(|result| result.settings.as_ref() == Some(key))
-        };
-        ports.filter(has_its).map(ServicePort::pool_name).collect()
-    }
-
-    fn lost(&self, origin: &Origin) -> Vec<String> {
-        let all = [&self.lost, &self.foreign];
-        all.iter().filter_map(|lost| lost.get(origin)).flatten().cloned().collect()
-    }
-
     fn translate(&mut self, objects: &Objects, mut work: Work) -> Step {
         while let Some(unit) = work.dirty.pop_first() {
             match unit {
@@ -228,9 +143,6 @@ impl Translator {
         for key in std::mem::take(&mut work.settle) {
             self.settle(&key, &mut work.step);
         }
-        if !work.step.changed.certificates.is_empty() {
-            self.judge_terms(&mut work.step);
-        }
         for origin in std::mem::take(&mut work.judge) {
             self.judge(&origin, &mut work.step);
             let key = ObjectKey::new(origin.namespace(), origin.name());
@@ -239,11 +151,15 @@ impl Translator {
                 OriginKind::Ingress => work.step.judged_ingresses.insert(key),
             };
         }
+        if !work.step.changed.certificates.is_empty() {
+            self.judge_terms(&mut work.step);
+        }
         work.step
     }
 
     fn context<'a>(&'a self, objects: &'a Objects, from: &'a ObjectKey) -> Context<'a> {
-        Context { objects, slices: &self.slices, options: &self.options, from }
+        let Self { slices, options, policies, .. } = self;
+        Context { objects, slices, options, policies, from }
     }
 
     fn translate_pool(&mut self, objects: &Objects, key: &ObjectKey, work: &mut Work) {
@@ -268,8 +184,9 @@ impl Translator {
             certificates,
             &mut work.step.changed.certificates,
         );
-        let times = |result: &Option<PoolResult>| result.as_ref().map(|it| (it.times, it.redirect));
-        if times(&old) != times(&new) {
+        let for_routes =
+            |result: &Option<PoolResult>| result.as_ref().map(|it| it.for_routes.clone());
+        if for_routes(&old) != for_routes(&new) {
             let users = self.users.of(Kind::BackendPool, key).filter_map(|unit| match unit {
                 Unit::Ingress(key) => Some(Origin::ingress(&key.namespace, &key.name)),
                 _ => None,
@@ -305,7 +222,7 @@ impl Translator {
             self.wanted.entry(port.clone()).or_default().insert(key.clone());
             work.dirty.insert(Unit::Service(port.clone()));
         }
-        if before.secured != after.secured {
+        if before.secured != after.secured || before.certificates != after.certificates {
             work.judge.insert(origin.clone());
         }
         if (&before.ours, before.created) != (&after.ours, after.created) {
@@ -313,13 +230,6 @@ impl Translator {
             work.dirty.extend(after.ports.iter().cloned().map(Unit::Service));
         }
         work.settle.extend(before.pools.symmetric_difference(&after.pools).cloned());
-        let certificates = Some(Arc::clone(&after.certificates));
-        put_list(
-            &mut self.model.certificates,
-            &origin,
-            certificates,
-            &mut work.step.changed.certificates,
-        );
         if let Some(new) = new {
             self.ingresses.insert(key.clone(), new);
         }
@@ -331,7 +241,7 @@ impl Translator {
         let context = self.context(objects, &port.service);
         let new = wanted.map(|wanted| {
             let of_class = self.of_class(wanted);
-            service::translate(context, port, &self.policies, of_class)
+            service::translate(context, port, of_class)
         });
         let old = self.services.remove(port);
         let used = |result: &Option<ServiceResult>| result.as_ref().map(|r| r.used.clone());
@@ -340,15 +250,19 @@ impl Translator {
             let users = self.wanted.get(port).into_iter().flatten();
             work.step.judged_ingresses.extend(users.cloned());
         }
-        let times =
-            |result: &Option<ServiceResult>| result.as_ref().map(|it| (it.times, it.redirect));
-        if times(&old) != times(&new) {
+        let for_routes =
+            |result: &Option<ServiceResult>| result.as_ref().map(|it| it.for_routes.clone());
+        if for_routes(&old) != for_routes(&new) {
             let users = self.wanted.get(port).into_iter().flatten();
             work.judge.extend(users.map(|key| Origin::ingress(&key.namespace, &key.name)));
         }
-        let settings = |result: &Option<ServiceResult>| result.as_ref()?.settings.clone();
-        if settings(&old) != settings(&new) {
-            work.step.judged.extend(settings(&old).into_iter().chain(settings(&new)));
+        let layers = |result: &Option<ServiceResult>| {
+            result.as_ref().map(|result| result.layers.clone()).unwrap_or_default()
+        };
+        let (before, after) = (layers(&old), layers(&new));
+        if before != after {
+            let pools = before.into_iter().chain(after).map(|layer| layer.pool);
+            work.step.judged.extend(pools);
         }
         self.put_pool(&port.pool_name(), new.as_ref().map(|new| &new.pool), &mut work.step);
         if let Some(new) = new {
@@ -392,24 +306,27 @@ impl Translator {
         self.put_pool(&name, pool.as_ref(), step);
     }
 
-    /// Returns a route of an Ingress with the limits that its pool says. Clear text is sent to https
-    /// where the pool says so and the Ingress has TLS for the host.
-    fn timed(&self, route: &Route) -> Route {
+    /// Returns what the pool of a route of an Ingress says for it.
+    fn for_route(&self, route: &Route) -> ForRoutes {
         let said = match ServicePort::of(&route.pool) {
-            Some(port) => self.services.get(&port).map(|result| (result.times, result.redirect)),
+            Some(port) => self.services.get(&port).map(|result| &result.for_routes),
             None => {
                 let key = ObjectKey::new(route.pool.namespace(), route.pool.name());
-                self.pools.get(&key).map(|result| (result.times, result.redirect))
+                self.pools.get(&key).map(|result| &result.for_routes)
             }
         };
-        let (times, redirect) = said.unwrap_or_default();
-        let object = &route.id.object;
-        let ingress = self.ingresses.get(&ObjectKey::new(object.namespace(), object.name()));
-        let is_secured = || ingress.is_some_and(|ingress| ingress.secured.holds(&route.hostnames));
+        said.cloned().unwrap_or_default()
+    }
+
+    /// Returns a route of an Ingress with what its pool says for it. Clear text is sent to https
+    /// where the pool says so and the Ingress has TLS for the host.
+    fn told(&self, route: &Route, secured: &Secured) -> Route {
+        let ForRoutes { times, redirect, terms } = self.for_route(route);
         Route {
             request_timeout: times.request,
             backend_request_timeout: times.backend_request,
-            https_redirect: redirect.filter(|_| is_secured()),
+            https_redirect: redirect.filter(|_| secured.holds(&route.hostnames)),
+            client: terms.and_then(|terms| terms.client.clone()),
             ..route.clone()
         }
     }
@@ -429,25 +346,39 @@ impl Translator {
         let before = std::mem::replace(&mut self.foreign, foreign::terms(&self.model.certificates));
         let origins = before.keys().chain(self.foreign.keys());
         let changed = origins.filter(|origin| before.get(*origin) != self.foreign.get(*origin));
-        step.judged.extend(changed.map(|it| ObjectKey::new(it.namespace(), it.name())));
+        for origin in changed {
+            let key = ObjectKey::new(origin.namespace(), origin.name());
+            match origin.kind() {
+                OriginKind::BackendPool => step.judged.insert(key),
+                OriginKind::Ingress => step.judged_ingresses.insert(key),
+            };
+        }
     }
 
     fn judge(&mut self, origin: &Origin, step: &mut Step) {
         let key = ObjectKey::new(origin.namespace(), origin.name());
+        let nothing = IngressResult::default();
+        let ingress = self.ingresses.get(&key).unwrap_or(&nothing);
         let routes = match origin.kind() {
             OriginKind::BackendPool => self.pools.get(&key).map(|result| &result.routes),
-            OriginKind::Ingress => self.ingresses.get(&key).map(|result| &result.routes),
+            OriginKind::Ingress => Some(&ingress.routes),
         };
-        let (accepted, lost) = self.claims.judge(routes.map(Vec::as_slice).unwrap_or_default());
+        let (mut accepted, mut lost) =
+            self.claims.judge(routes.map(Vec::as_slice).unwrap_or_default());
+        if origin.kind() == OriginKind::Ingress {
+            let terms = accepted.iter().filter_map(|it| Some((it, self.for_route(it).terms?)));
+            let mut terms = HostTerms::of(terms);
+            let certificates = terms.hold(&ingress.certificates, &ingress.secured);
+            accepted = accepted.iter().map(|route| self.told(route, &ingress.secured)).collect();
+            lost.append(&mut terms.lost);
+            let changed = &mut step.changed.certificates;
+            put_list(&mut self.model.certificates, origin, Some(certificates.into()), changed);
+        }
         if lost.is_empty() {
             self.lost.remove(origin);
         } else {
             self.lost.insert(origin.clone(), lost);
         }
-        let accepted = match origin.kind() {
-            OriginKind::BackendPool => accepted,
-            OriginKind::Ingress => accepted.iter().map(|route| self.timed(route)).collect(),
-        };
         put_list(&mut self.model.routes, origin, Some(accepted), &mut step.changed.routes);
     }
 }

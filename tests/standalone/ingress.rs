@@ -16,7 +16,7 @@ fn backend(name: &str, last: u8) -> Backend {
 }
 
 /// A Service whose endpoints are these backends.
-fn service(name: &str, backends: &[&Backend]) -> String {
+pub fn service(name: &str, backends: &[&Backend]) -> String {
     let slices: String = backends
         .iter()
         .enumerate()
@@ -37,14 +37,14 @@ fn service(name: &str, backends: &[&Backend]) -> String {
     )
 }
 
-fn ingress(name: &str, spec: &str) -> String {
+pub fn ingress(name: &str, spec: &str) -> String {
     format!(
         "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{ name: {name}, \
          namespace: shop }}\nspec:\n{spec}"
     )
 }
 
-fn rule(host: &str, paths: &[(&str, &str, &str)]) -> String {
+pub fn rule(host: &str, paths: &[(&str, &str, &str)]) -> String {
     let paths: String = paths
         .iter()
         .map(|(path, kind, service)| {
@@ -159,7 +159,7 @@ fn requests_are_spread_over_the_endpoints_of_a_service() {
 }
 
 /// A Secret with a certificate for these names, and that certificate.
-fn secret(name: &str, hosts: &[&str]) -> (String, rustls::pki_types::CertificateDer<'static>) {
+pub fn secret(name: &str, hosts: &[&str]) -> (String, rustls::pki_types::CertificateDer<'static>) {
     let names: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
     let pair = rcgen::generate_simple_self_signed(names).expect("certificate");
     let indented = |text: String| text.trim_end().replace('\n', "\n    ");

@@ -21,6 +21,7 @@ mod failure;
 mod hashing;
 mod health;
 mod ingress;
+mod ingress_terms;
 mod places;
 mod probe;
 mod rig;

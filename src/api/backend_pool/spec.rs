@@ -10,7 +10,7 @@ use super::{
 };
 
 /// BackendPoolSpec declares backends, the routes that lead to them, and how requests are spread.
-#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "weir.dev",
     version = "v1alpha1",
@@ -29,7 +29,7 @@ use super::{
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!has(self.routes) || !has(self.tls) || self.routes.exists(r, has(r.hostnames)) || size(self.tls.certificateRefs) == 1")
+#[x_kube(validation = Rule::new("!has(self.routes) || !has(self.tls) || self.routes.exists(r, has(r.hostnames)) || !has(self.tls.certificateRefs) || size(self.tls.certificateRefs) == 1")
     .message("tls without hostnames takes exactly one certificateRef: it becomes the default certificate"))]
 #[x_kube(validation = Rule::new("!has(self.loadBalancing) || !has(self.loadBalancing.algorithm) || !(self.loadBalancing.algorithm in ['RingHash', 'Maglev']) || (has(self.loadBalancing.hashOn) && size(self.loadBalancing.hashOn) > 0)")
     .message("loadBalancing.hashOn is required for the algorithms RingHash and Maglev: say what to hash, e.g. [{clientAddress: true}]"))]
@@ -43,8 +43,8 @@ use super::{
     .message("one of backends and targetRefs must be set; settings alone are for an IngressClass that names them"))]
 #[x_kube(validation = Rule::new("has(self.backends) || !has(self.routes)")
     .message("routes need backends: where requests for a Service go is said by Ingresses"))]
-#[x_kube(validation = Rule::new("has(self.backends) || !has(self.tls)")
-    .message("tls needs backends: the certificates of a Service's hosts are said by Ingresses"))]
+#[x_kube(validation = Rule::new("!has(self.tls) || has(self.routes) == has(self.tls.certificateRefs)")
+    .message("tls.certificateRefs must be set where the pool has routes, and only there: the certificates of other hosts are said by Ingresses"))]
 #[x_kube(validation = Rule::new("!has(self.httpsRedirect) || !has(self.routes) || has(self.tls)")
     .message("httpsRedirect needs tls where the pool has routes: clients would be sent to hosts without a certificate"))]
 pub struct BackendPoolSpec {
@@ -62,7 +62,8 @@ pub struct BackendPoolSpec {
     pub backends: Option<Vec<Backend>>,
 
     /// Services of the same namespace that all other fields are about, wherever an Ingress names
-    /// them. The older of two pools for one Service counts. 1 to 16.
+    /// them. The older of two pools for one Service counts. What a pool for one port does not say is
+    /// said by the pool for all ports, then by that of the class. 1 to 16.
     /// Source: Gateway API LocalPolicyTargetReferenceWithSectionName (GEP-713).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 16))]
@@ -119,7 +120,8 @@ pub struct BackendPoolSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<Access>,
 
-    /// Certificates that clients see for the hostnames of `routes`.
+    /// Certificates that clients see for the hostnames of `routes`, and on which terms TLS is spoken
+    /// for those and for hosts of Ingresses that lead here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<PoolTls>,
 

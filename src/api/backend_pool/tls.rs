@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{CaCertificateRef, SecretRef};
 
-/// PoolTls says what clients see for the hostnames of the pool's routes. A hostname belongs to the
-/// oldest pool that declares it with `tls`; that pool says everything here for it.
+/// PoolTls says what clients see for the hostnames of the pool's routes, and of Ingresses that lead
+/// to the pool. A hostname belongs to the oldest object that declares it with TLS; that one says
+/// everything here for it. Where an Ingress leads to several pools under one host, the strictest
+/// versions count, and what cannot hold beside each other is said by an Event.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(self.minVersion) || !has(self.maxVersion) || self.minVersion == 'TLSv1.2' || self.maxVersion == 'TLSv1.3'")
@@ -22,10 +24,12 @@ use super::{CaCertificateRef, SecretRef};
     .message("tls.cipherSuites whose names do not begin with TLS_ECDHE_ are of TLS 1.3, which maxVersion leaves out: leave them out too"))]
 pub struct PoolTls {
     /// Secrets of type kubernetes.io/tls. The certificate's names decide which one a client sees;
-    /// several per hostname (for instance ECDSA and RSA) are allowed. 1 to 16.
+    /// several per hostname (for instance ECDSA and RSA) are allowed. 1 to 16 where the pool has
+    /// routes; the certificates of an Ingress's hosts are said by the Ingress.
     /// Source: Gateway API ListenerTLSConfig.certificateRefs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 16))]
-    pub certificate_refs: Vec<SecretRef>,
+    pub certificate_refs: Option<Vec<SecretRef>>,
 
     /// Lowest version of TLS. Default is TLSv1.2.
     #[serde(default = "TlsVersion::lowest")]
@@ -42,8 +46,7 @@ pub struct PoolTls {
     #[schemars(length(min = 1, max = 9))]
     pub cipher_suites: Option<Vec<CipherSuite>>,
 
-    /// Asks clients for certificates. The rule holds for the hostnames of `routes`, and on the routes
-    /// themselves: a request that did not come over TLS under this very rule gets 421. The
+    /// Asks clients for certificates. The rule holds for the hostnames, and on the routes themselves: a request that did not come over TLS under this very rule gets 421. The
     /// certificate goes to the endpoints as `Client-Cert` (RFC 9440). Default is to ask for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_validation: Option<ClientValidation>,

@@ -61,8 +61,17 @@ pub const CASES: &[(&str, &str, &str, &str)] = &[
     (
         "targetRefs: [{kind: Service, name: a}], tls: {certificateRefs: [{name: a}]}",
         "spec",
-        "tls needs backends: the certificates of a Service's hosts are said by Ingresses",
-        "targetRefs: [{group: '', kind: Service, name: a, sectionName: http}]",
+        "tls.certificateRefs must be set where the pool has routes, and only there: the certificates \
+         of other hosts are said by Ingresses",
+        "targetRefs: [{group: '', kind: Service, name: a, sectionName: http}], \
+         tls: {minVersion: TLSv1.3}",
+    ),
+    (
+        "routes: [{}], tls: {minVersion: TLSv1.3}",
+        "spec",
+        "tls.certificateRefs must be set where the pool has routes, and only there: the certificates \
+         of other hosts are said by Ingresses",
+        "tls: {minVersion: TLSv1.3}",
     ),
     (
         "targetRefs: [{group: networking.k8s.io, kind: Ingress, name: a}]",
