@@ -98,6 +98,8 @@ pub enum ConditionReason {
     TargetNotFound,
     /// An endpoint has an address that is never dialled.
     UnsafeAddress,
+    /// What endpoints speak is not known, or over TLS of which nothing is said.
+    UnsupportedProtocol,
     /// Nothing leads to what the pool is about.
     Unused,
 }
@@ -124,6 +126,7 @@ impl ConditionReason {
             Self::RouteConflict => "RouteConflict",
             Self::TargetNotFound => "TargetNotFound",
             Self::UnsafeAddress => "UnsafeAddress",
+            Self::UnsupportedProtocol => "UnsupportedProtocol",
             Self::Unused => "Unused",
         }
     }

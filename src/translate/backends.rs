@@ -7,6 +7,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{Node, Service};
 use k8s_openapi::api::discovery::v1::{Endpoint as SliceEndpoint, EndpointSlice};
 
+use super::app_protocol::{self, Speech};
 use super::policy::Policies;
 use super::problems::Problems;
 use super::refused::refusal;
@@ -24,6 +25,7 @@ pub(super) struct Context<'a> {
     pub(super) slices: &'a Slices,
     pub(super) options: &'a Options,
     pub(super) policies: &'a Policies,
+    pub(super) speech: Speech,
     /// The object that refers to others: a pool, an Ingress, or the Service itself.
     pub(super) from: &'a ObjectKey,
 }
@@ -188,12 +190,12 @@ pub(super) fn of_service(
             return Found::default();
         }
     };
-    let mut spoken = spoken.map(protocol);
+    let mut said = spoken;
     let mut found = BTreeMap::new();
     if is_alias(service) {
         of_alias(context, (key, service), port, field, (&mut found, used, problems));
         leave_out_refused(context, key, field, &mut found, problems);
-        return (spoken.unwrap_or_default(), found.into_values().collect());
+        return spoken_to(context, (key, said), field, found, problems);
     }
     for slice in context.slices.of_service(context.objects, key) {
         if !matches!(slice.address_type.as_str(), "IPv4" | "IPv6") {
@@ -204,21 +206,25 @@ pub(super) fn of_service(
             ));
             continue;
         }
-        let of_slice = of_slice(context, slice, port_name, &mut found, used).map(protocol);
+        let of_slice = of_slice(context, slice, port_name, &mut found, used);
         // A Service without a selector may leave it to whoever writes its slices.
-        spoken = spoken.or(of_slice);
+        said = said.or(of_slice);
     }
     leave_out_refused(context, key, field, &mut found, problems);
-    (spoken.unwrap_or_default(), found.into_values().collect())
+    spoken_to(context, (key, said), field, found, problems)
 }
 
-/// Returns what an application protocol means for plain HTTP: HTTP/2 where it says so, else
-/// HTTP/1.1. Whether TLS is spoken is not for it to say.
-/// Source: Kubernetes ServicePort.appProtocol; KEP-3726.
-fn protocol(app_protocol: &str) -> Protocol {
-    match app_protocol {
-        "kubernetes.io/h2c" | "h2c" | "http2" | "grpc" => Protocol::Http2,
-        _ => Protocol::Http1,
+/// Returns what the endpoints speak, and those that can be spoken to.
+fn spoken_to(
+    context: Context<'_>,
+    said: (&ObjectKey, Option<&str>),
+    field: &str,
+    found: BTreeMap<SocketAddr, Endpoint>,
+    problems: &mut Problems,
+) -> Found {
+    match app_protocol::spoken(context, said, field, problems) {
+        Some(protocol) => (protocol, found.into_values().collect()),
+        None => Found::default(),
     }
 }
 

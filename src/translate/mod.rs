@@ -5,6 +5,7 @@
 //! the change costs. No I/O, no clock, no randomness, no hash order.
 
 mod access;
+mod app_protocol;
 mod backend_tls;
 mod backends;
 mod certificates;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::app_protocol::Speech;
 use super::backends::{self, Context, port_of};
 use super::problems::Problems;
 use super::routes::{ForRoutes, Times};
@@ -56,7 +57,8 @@ pub(super) fn translate(context: Context<'_>, object: &BackendPool) -> PoolResul
         };
     };
     note_settings(context, object, &mut problems);
-    let backends = backends::translate(context, backends, &mut used, &mut problems);
+    let speaking = Context { speech: Speech::of(&object.spec), ..context };
+    let backends = backends::translate(speaking, backends, &mut used, &mut problems);
     let declared = object.spec.routes.as_deref().unwrap_or_default();
     let mut routes = routes::translate(declared, &name, created, times, &mut problems);
     let terms = terms.unwrap_or_default();

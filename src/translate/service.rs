@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::access::access;
+use super::app_protocol::Speech;
 use super::backends::{self, Context, port_of};
 use super::problems::{Problems, Unresolved};
 use super::routes::{ForRoutes, Times};
@@ -35,26 +36,19 @@ pub(super) fn translate(
     of_class: Option<&ObjectKey>,
 ) -> ServiceResult {
     let (mut problems, mut used) = (Problems::default(), Used::default());
+    let name = port.pool_name();
+    let joined = settings_of(context, port, of_class, &mut used);
+    // Bounds of settings that are wrong say it, too.
+    let is_tls = joined.of(BACKEND_TLS).is_some();
+    let speech = Speech { is_tls, ..Speech::of(&joined.spec) };
     let (protocol, endpoints) = backends::of_service(
-        context,
+        Context { speech, ..context },
         &port.service,
         &port.port,
         "backend",
         &mut used,
         &mut problems,
     );
-    let name = port.pool_name();
-    let service = context.objects.services.get(&port.service);
-    let port_name = service.and_then(|service| port_of(service, &port.port).ok());
-    let attached = context.policies.winners(&port.service, port_name.map_or("", |(name, ..)| name));
-    let of_class = of_class.filter(|key| !attached.contains(key));
-    let mut joined = Joined::default();
-    for key in attached.into_iter().chain(of_class) {
-        used.note(Kind::BackendPool, key);
-        if let Some(object) = context.objects.backend_pools.get(key) {
-            joined.add(key, &object.spec);
-        }
-    }
     let backend = Backend {
         origin: name.as_str().into(),
         is_service: true,
@@ -92,6 +86,28 @@ pub(super) fn translate(
     let pool = pool.unwrap_or_else(|| Pool::new(name));
     let pool = Pool { access, backend_tls, ..pool }.with_backends(vec![backend]);
     ServiceResult { pool: Arc::new(pool), layers: joined.layers, for_routes, problems, used }
+}
+
+/// Joins the settings of a port.
+fn settings_of<'a>(
+    context: Context<'a>,
+    port: &ServicePort,
+    of_class: Option<&'a ObjectKey>,
+    used: &mut Used,
+) -> Joined<'a> {
+    let service = context.objects.services.get(&port.service);
+    let port_name = service.and_then(|service| port_of(service, &port.port).ok());
+    let name = port_name.map_or("", |(name, ..)| name);
+    let attached = context.policies.winners(&port.service, name);
+    let of_class = of_class.filter(|key| !attached.contains(key));
+    let mut joined = Joined::default();
+    for key in attached.into_iter().chain(of_class) {
+        used.note(Kind::BackendPool, key);
+        if let Some(object) = context.objects.backend_pools.get(key) {
+            joined.add(key, &object.spec);
+        }
+    }
+    joined
 }
 
 /// Translates a part of settings; what is wrong with it is a problem of whoever uses the port, too.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::app_protocol::Speech;
 use super::backends::Context;
 use super::claims::Claims;
 use super::host_terms::HostTerms;
@@ -159,7 +160,7 @@ impl Translator {
 
     fn context<'a>(&'a self, objects: &'a Objects, from: &'a ObjectKey) -> Context<'a> {
         let Self { slices, options, policies, .. } = self;
-        Context { objects, slices, options, policies, from }
+        Context { objects, slices, options, policies, from, speech: Speech::default() }
     }
 
     fn translate_pool(&mut self, objects: &Objects, key: &ObjectKey, work: &mut Work) {

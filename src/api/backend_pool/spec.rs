@@ -79,7 +79,9 @@ pub struct BackendPoolSpec {
     pub session_persistence: Option<SessionPersistence>,
 
     /// What the endpoints speak. Default is what the `appProtocol` of each Service's port says:
-    /// `kubernetes.io/h2c`, `h2c`, `http2` and `grpc` are HTTP/2, all else is HTTP/1.1.
+    /// `kubernetes.io/h2c`, `h2c`, `http2` and `grpc` are HTTP/2; nothing, `http` and
+    /// `kubernetes.io/ws` are HTTP/1.1. With `https`, `kubernetes.io/wss` and `grpcs` endpoints are
+    /// left out where no `backendTLS` says whom to believe. Another name is told, and is HTTP/1.1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend_protocol: Option<BackendProtocol>,
 
