@@ -139,3 +139,16 @@ async fn the_time_of_the_route_holds_too() {
     let status = client.unary("Sleep", request).await.unwrap_err();
     assert_eq!(status.code(), Code::DeadlineExceeded);
 }
+
+/// `manifests/examples/grpc.yaml`, with the server's port in the place of its own.
+#[tokio::test]
+async fn the_example_is_served_as_it_says() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/examples/grpc.yaml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let server = serve(Talker::default()).await;
+    let slice = "ports: [{ name: grpc, port: 50051 }]";
+    assert!(text.contains(slice));
+    let text = text.replace(slice, &slice.replace("50051", &server.port().to_string()));
+    let weir = Weir::start(&text);
+    all_kinds(Client::connect_for(weir.http, "grpc.example.com").await).await;
+}

@@ -108,6 +108,33 @@ impl tower::Service<http::Request<Body>> for Talker {
     }
 }
 
+/// Says that the server is healthy; the answer of the protocol has the number 1 in its first field.
+/// Source: gRPC health checking protocol, HealthCheckResponse.
+#[derive(Clone, Copy, Debug)]
+struct Healthy;
+
+impl NamedService for Healthy {
+    const NAME: &'static str = "grpc.health.v1.Health";
+}
+
+impl tower::Service<http::Request<Body>> for Healthy {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let serving = |_: Request<Note>| async { Ok::<_, Status>(Response::new(note(1, ""))) };
+        Box::pin(async move {
+            let mut grpc = tonic::server::Grpc::new(ProstCodec::<Note, Note>::default());
+            Ok(grpc.unary(tower::service_fn(serving), request).await)
+        })
+    }
+}
+
 async fn say(request: Request<Note>) -> Result<Response<Note>, Status> {
     let waits = request.metadata().get("grpc-timeout").map(|value| value.to_str().unwrap());
     let said = request.get_ref().clone();
@@ -173,7 +200,8 @@ pub async fn serve(talker: Talker) -> SocketAddr {
         let accepted = listener.accept().await.map(|(stream, _)| stream);
         Some((accepted, listener))
     });
-    tokio::spawn(Server::builder().add_service(talker).serve_with_incoming(incoming));
+    let server = Server::builder().add_service(talker).add_service(Healthy);
+    tokio::spawn(server.serve_with_incoming(incoming));
     address
 }
 
@@ -193,6 +221,13 @@ impl Client {
     /// Connects in clear text, by prior knowledge.
     pub async fn connect(address: SocketAddr) -> Self {
         let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
+        Self(tonic::client::Grpc::new(endpoint.connect().await.unwrap()))
+    }
+
+    /// Connects in clear text, and asks for this host.
+    pub async fn connect_for(address: SocketAddr, host: &str) -> Self {
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
+        let endpoint = endpoint.origin(format!("http://{host}").parse().unwrap());
         Self(tonic::client::Grpc::new(endpoint.connect().await.unwrap()))
     }
 

@@ -16,6 +16,8 @@ mod content;
 mod declared;
 mod demo;
 mod ending;
+mod example_tls;
+mod examples;
 mod exhaustion;
 mod failure;
 mod hashing;
