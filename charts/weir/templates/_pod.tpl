@@ -176,6 +176,13 @@ spec:
 {{- with .Values.proxyProtocol }}
 - --proxy-protocol={{ join "," . }}
 {{- end }}
+{{- $limits := list "maxConnections" "maxConnectionsPerClient" "maxRequestsPerConnection" "maxStreams" "maxHeaderBytes" "maxHeaders" "maxTargetBytes" "maxRequestBodyBytes" "handshakeTimeout" "headerTimeout" "keepAliveTimeout" "clientTimeout" "clientMinRate" "memoryLimit" }}
+{{- range $limit := $limits }}
+{{- $value := index $.Values.clientLimits $limit }}
+{{- if ne (toString $value) "" }}
+- --{{ kebabcase $limit }}={{ kindIs "string" $value | ternary $value (int64 $value) }}
+{{- end }}
+{{- end }}
 - --drain-delay={{ .Values.drain.delay }}
 - --drain-timeout={{ .Values.drain.timeout }}
 {{- if .Values.sessionKey.existingSecret }}
