@@ -14,7 +14,7 @@ use super::exchange::{Exchange, ExchangeError, Unsent};
 use super::forward::{Forward, RequestBody};
 use super::retry::is_idempotent;
 use super::wheel::{Timer, sleep};
-use super::{outbound, streams};
+use super::{outbound, streams, turn};
 use crate::metrics::{Reason, RetryOutcome};
 use crate::model::{Protocol, RetryCondition};
 use crate::upstream::clock::{self, Millis};
@@ -77,6 +77,7 @@ pub(super) async fn attempt(
                 return Err(Failure { reason, outcome, condition: None, unsent: None });
             }
         };
+        turn::after_the_others().await;
         let mut headers = http1::header_map();
         let error = match answer_head(request, &mut exchange, &mut headers, timer).await {
             Ok(status) => return Ok(Sent { status, headers, exchange }),

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use crate::metrics::Reason;
 
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
@@ -23,7 +24,7 @@ pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
 
 /// Returns how long the client of a request waits, where it says so.
 pub(super) fn timeout(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get("grpc-timeout").filter(|_| is_grpc(headers))?.as_bytes();
+    let text = Some(headers).filter(|headers| is_grpc(headers))?.get(TIMEOUT)?.as_bytes();
     let (unit, digits) = text.split_last()?;
     if digits.is_empty() || digits.len() > 8 {
         return None;

@@ -11,6 +11,7 @@ use super::listener::{ProxyError, listen};
 use super::options::Options;
 use super::places::Places;
 use super::pressure::Pressure;
+use super::turn;
 use super::wheel;
 use super::worker::{Phase, Shared, Worker};
 use crate::metrics::Metrics;
@@ -157,6 +158,7 @@ async fn serve(
     let mut phase = shared.phase.clone();
     let worker = Worker::new(index, shared);
     tokio::task::spawn_local(wheel::run());
+    tokio::task::spawn_local(turn::run());
     tokio::task::spawn_local(std::rc::Rc::clone(&worker).sweep());
     tokio::task::spawn_local(std::rc::Rc::clone(&worker).shed_on_demand());
     let opened = phase.wait_for(|phase| *phase != Phase::Held).await;

@@ -45,6 +45,7 @@ mod socket;
 mod stall;
 mod streams;
 mod tunnel;
+mod turn;
 mod watch;
 mod websocket;
 mod wheel;

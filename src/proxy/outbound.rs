@@ -27,22 +27,25 @@ pub(super) fn encode(
     added: &Added<'_>,
     length: Option<Option<u64>>,
 ) {
-    let mut lines = http1::head_buffer();
-    if admitted.expects_continue {
-        lines.extend_from_slice(b"expect: 100-continue\r\n");
-    }
-    add(&mut lines, &parts.headers, added);
     let (mut joined, dropped) = (String::new(), Dropped::of(&parts.headers, added.is_trusted));
     let encoded = http1::RequestHead {
         method: &parts.method,
         target: target(parts, admitted, &mut joined),
         host: admitted.host.as_bytes(),
         fields: &parts.headers,
-        lines: &lines,
         body: said(parts, length),
     };
-    http1::encode(head, &encoded, |name| dropped.keeps(name));
-    http1::keep_buffer(lines);
+    http1::encode(
+        head,
+        &encoded,
+        |name| dropped.keeps(name),
+        |lines| {
+            if admitted.expects_continue {
+                lines.extend_from_slice(b"expect: 100-continue\r\n");
+            }
+            add(lines, &parts.headers, added);
+        },
+    );
 }
 
 /// Returns the head as HTTP/2 has it.

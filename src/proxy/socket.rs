@@ -14,6 +14,7 @@ use super::pace::{Pace, Progress};
 use super::watch::Watch;
 use super::wheel::Timer;
 use crate::upstream::clock::{self, Millis};
+use crate::upstream::poll_write_parts;
 
 /// Socket reads and writes, and fails when the client lets a deadline pass.
 #[derive(Debug)]
@@ -144,6 +145,13 @@ impl<S> Socket<S> {
     }
 }
 
+impl<S> Socket<S> {
+    /// The stream, to ask it something.
+    pub(super) fn stream(&self) -> &S {
+        &self.stream
+    }
+}
+
 impl<S: AsyncRead + Unpin> Socket<S> {
     /// Reads at least one byte into the buffer, and at most what fits. Ready with 0 is the end.
     pub(super) fn poll_fill(
@@ -171,7 +179,7 @@ impl<S: AsyncWrite + Unpin> Socket<S> {
         context: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let result = match Pin::new(&mut self.stream).poll_write_vectored(context, parts) {
+        let result = match poll_write_parts(&mut self.stream, context, parts) {
             Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             result => result,
         };

@@ -40,5 +40,5 @@ pub use pool::{Member, Pool, Surroundings};
 pub use registry::{Options, Pools, Readers};
 pub use retry_budget::RetryBudget;
 pub use state::PoolState;
-pub use stream::Stream;
+pub use stream::{Stream, poll_write_parts};
 pub use transport::{OpenError, Parties, Transport};

@@ -60,6 +60,11 @@ impl Link {
         Self { socket, input: first, rest: Rest::Nothing, pieces: Pieces::new(), interim: b"" }
     }
 
+    /// Whether the client has sent something that is not read yet.
+    pub(super) fn has_come(&self, context: &mut Context<'_>) -> bool {
+        self.socket.stream().poll_read_ready(context).is_ready()
+    }
+
     /// Reads at least one byte into `input`. Ready with 0 is the end.
     pub(super) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.make_room();

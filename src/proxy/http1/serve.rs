@@ -6,7 +6,7 @@ use std::io;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -26,6 +26,7 @@ use crate::proxy::connection::{Client, Handler};
 use crate::proxy::service::refuse_unread;
 use crate::proxy::socket::Ahead;
 use crate::proxy::tunnel::Upgrade;
+use crate::proxy::turn;
 use crate::proxy::wheel::Timer;
 use crate::upstream::clock;
 use crate::upstream::http1::{Error, Outgoing, head_buffer, keep_buffer, keep_header_map};
@@ -104,7 +105,7 @@ pub(in crate::proxy) async fn serve(
 /// begins before a byte of it has come.
 async fn next_head(link: &RefCell<Link>, client: &Client) -> Result<Option<Head>, Reason> {
     let most = client.worker.options().limits.max_head_bytes;
-    let (mut seen, mut timer) = (0, None);
+    let (mut seen, mut timer, mut begin) = (0, None, turn::Begin::default());
     poll_fn(|context| {
         let mut link = link.borrow_mut();
         loop {
@@ -112,6 +113,9 @@ async fn next_head(link: &RefCell<Link>, client: &Client) -> Result<Option<Head>
                 && let Some(head) = head::parse(&mut link.input, &mut seen, most)?
             {
                 return Poll::Ready(Ok(Some(head)));
+            }
+            if link.has_come(context) {
+                ready!(begin.poll(context));
             }
             match link.poll_fill(context) {
                 Poll::Pending => {
@@ -216,6 +220,7 @@ async fn send(
     if !asked.wants_trailers {
         outgoing = outgoing.without_trailers();
     }
+    turn::after_the_others().await;
     poll_fn(|context| {
         let polled = outgoing.poll_send(&mut ToClient(link), context)?;
         let mut link = link.borrow_mut();

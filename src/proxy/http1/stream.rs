@@ -19,6 +19,16 @@ pub(in crate::proxy) enum Stream {
     Tls(Box<TlsStream<Ahead<TcpStream>>>),
 }
 
+impl Stream {
+    /// Ready when the kernel has something to read of it.
+    pub(super) fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(stream) => stream.poll_read_ready(context),
+            Self::Tls(stream) => stream.get_ref().0.stream.poll_read_ready(context),
+        }
+    }
+}
+
 impl AsyncRead for Stream {
     fn poll_read(
         self: Pin<&mut Self>,

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWrite};
 
 use super::{Error, Lease, Output, spare};
 use crate::metrics::EndpointStats;
-use crate::upstream::Stream;
+use crate::upstream::stream::{Stream, poll_write_parts};
 
 /// Connection is open, and used by one exchange at a time.
 #[derive(Debug)]
@@ -104,7 +104,7 @@ impl Output for Connection {
         context: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<Result<usize, Error>> {
-        match ready!(Pin::new(&mut self.stream).poll_write_vectored(context, parts)) {
+        match ready!(poll_write_parts(&mut self.stream, context, parts)) {
             Ok(0) => Poll::Ready(Err(Error::Closed)),
             Ok(count) => Poll::Ready(Ok(count)),
             Err(error) => Poll::Ready(Err(Error::Io(error))),

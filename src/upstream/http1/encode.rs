@@ -16,16 +16,19 @@ pub struct RequestHead<'a> {
     pub host: &'a [u8],
     /// Fields.
     pub fields: &'a HeaderMap,
-    /// Whole lines that follow the fields.
-    pub lines: &'a [u8],
     /// The body's length: nothing where there is no body, nothing inside for chunks.
     pub body: Option<Option<u64>>,
 }
 
-/// Writes a head; fields that `keep` refuses are left out.
-pub fn encode(out: &mut BytesMut, head: &RequestHead<'_>, keep: impl Fn(&HeaderName) -> bool) {
+/// Writes a head; fields that `keep` refuses are left out, and `add` writes lines behind them.
+pub fn encode(
+    out: &mut BytesMut,
+    head: &RequestHead<'_>,
+    keep: impl Fn(&HeaderName) -> bool,
+    add: impl FnOnce(&mut BytesMut),
+) {
     let parts = [head.method.as_str().as_bytes(), b" ", head.target.as_bytes()];
-    out.reserve(512 + head.target.len() + head.lines.len());
+    out.reserve(512 + head.target.len());
     for part in parts {
         out.extend_from_slice(part);
     }
@@ -42,7 +45,7 @@ pub fn encode(out: &mut BytesMut, head: &RequestHead<'_>, keep: impl Fn(&HeaderN
         Some(None) => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         Some(Some(length)) => line(out, "content-length", length.to_string().as_bytes()),
     }
-    out.extend_from_slice(head.lines);
+    add(out);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -75,7 +78,6 @@ mod tests {
             target: "/a?b",
             host: b"shop.example",
             fields: &fields,
-            lines: b"x-add: 1\r\n",
             body,
         };
         for (body, framing) in [
@@ -84,7 +86,7 @@ mod tests {
             (Some(Some(3)), "content-length: 3\r\n"),
         ] {
             let mut out = BytesMut::new();
-            encode(&mut out, &head(body), |name| name != "x-drop");
+            encode(&mut out, &head(body), |name| name != "x-drop", |out| line(out, "x-add", b"1"));
             let expected = format!(
                 "POST /a?b HTTP/1.1\r\nhost: shop.example\r\naccept: */*\r\n{framing}x-add: 1\r\n\r\n"
             );

@@ -1,8 +1,10 @@
 //! Fields of a head, from places in its bytes to a map.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 use smallvec::SmallVec;
+
+use super::names;
 
 /// Fields are where the fields of a head stand in it, so that it can be taken out of its buffer
 /// before there are values that share its memory.
@@ -42,7 +44,7 @@ impl Fields {
                 (from, to) if to as usize <= head.len() => head.slice(from as usize..to as usize),
                 _ => return None,
             };
-            let name = HeaderName::from_bytes(name).ok()?;
+            let name = names::parse(name)?;
             headers.append(name, HeaderValue::from_maybe_shared(value).ok()?);
         }
         Some(())

@@ -19,6 +19,7 @@ mod fields;
 mod framing;
 #[doc(hidden)]
 pub mod fuzzing;
+mod names;
 mod outgoing;
 mod parse;
 mod pieces;

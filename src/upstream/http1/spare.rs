@@ -2,6 +2,7 @@
 //! that an idle connection holds none and the next one finds them in the cache.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 
 use bytes::BytesMut;
 use http::HeaderMap;
@@ -16,6 +17,8 @@ const FIELDS_KEPT: usize = 128;
 #[derive(Default)]
 struct Spares {
     buffers: Vec<BytesMut>,
+    /// Given back while their bytes are still in use, the oldest in front.
+    lent: VecDeque<BytesMut>,
     maps: Vec<HeaderMap>,
 }
 
@@ -29,28 +32,44 @@ fn with<T>(use_spares: impl FnOnce(&mut Spares) -> Option<T>) -> Option<T> {
 
 /// Returns an empty buffer.
 pub(super) fn buffer() -> BytesMut {
-    // One whose bytes are still in use elsewhere is left to them.
-    if let Some(mut buffer) = with(|spares| spares.buffers.pop())
-        && buffer.try_reclaim(BUFFER)
-        && buffer.capacity() <= 2 * BUFFER
-    {
-        return buffer;
+    with(Spares::take).unwrap_or_else(|| BytesMut::with_capacity(BUFFER))
+}
+
+impl Spares {
+    fn take(&mut self) -> Option<BytesMut> {
+        if let Some(buffer) = self.buffers.pop() {
+            return Some(buffer);
+        }
+        // Of what was lent the oldest is back first.
+        let is_back = self.lent.front_mut().is_some_and(|oldest| oldest.try_reclaim(BUFFER));
+        if is_back { self.lent.pop_front() } else { None }
     }
-    BytesMut::with_capacity(BUFFER)
+
+    fn keep(&mut self, mut buffer: BytesMut) {
+        buffer.clear();
+        let is_free = buffer.try_reclaim(BUFFER);
+        if is_free && buffer.capacity() <= 2 * BUFFER && self.buffers.len() < KEPT {
+            self.buffers.push(buffer);
+        } else if !is_free && self.lent.len() < KEPT {
+            self.lent.push_back(buffer);
+        }
+    }
 }
 
 /// Takes a buffer back.
-pub fn keep_buffer(mut buffer: BytesMut) {
-    buffer.clear();
+pub fn keep_buffer(buffer: BytesMut) {
     if buffer.capacity() > 0 {
-        with(|spares| (spares.buffers.len() < KEPT).then(|| spares.buffers.push(buffer)));
+        with(|spares| {
+            spares.keep(buffer);
+            Some(())
+        });
     }
 }
 
 /// Returns how many buffers are spare.
 #[cfg(test)]
 pub(super) fn buffers() -> usize {
-    SPARES.with_borrow(|spares| spares.buffers.len())
+    SPARES.with_borrow(|spares| spares.buffers.len() + spares.lent.len())
 }
 
 /// Returns an empty header map.
