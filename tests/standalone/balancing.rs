@@ -1,6 +1,6 @@
 //! Shares, over sockets.
 
-use crate::declared::{backends, endpoint, equals, pool, slow_backends};
+use crate::declared::{backends, endpoint, equals, next_table, pool, slow_backends};
 use crate::rig::{Backend, Weir, spread};
 
 fn weighted(backends: &[Backend], weights: [u32; 4], more: &str) -> String {
@@ -62,7 +62,7 @@ fn chance_follows_weights_and_has_no_order() {
         let count: u64 = counts.get(name).copied().unwrap_or(0);
         assert!(count.abs_diff(expected) <= slack, "{name} in {counts:?}");
     }
-    weir.write("pool.yaml", &equals(&backends, balancing));
+    next_table(&weir, || weir.write("pool.yaml", &equals(&backends, balancing)));
     let mut client = weir.client();
     let mut turns = (0..400).map(|_| client.get("pool.test", "/").expect("answer").body);
     // Turns would never give two in a row to the same of four equals.
