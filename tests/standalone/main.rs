@@ -22,6 +22,7 @@ mod exhaustion;
 mod failure;
 mod hashing;
 mod health;
+mod hostile_memory;
 mod ingress;
 mod ingress_terms;
 mod places;
