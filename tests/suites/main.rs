@@ -22,3 +22,4 @@ mod sslyze;
 mod tools;
 mod websocket;
 mod websocket_cases;
+mod websocket_h2;

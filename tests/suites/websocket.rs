@@ -1,37 +1,53 @@
-//! WebSockets through Weir are what a direct connection is, byte by byte.
+//! WebSockets through Weir are what a direct connection is, byte by byte, over HTTP/1.1 and over HTTP/2.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::rig::{PATIENCE, Weir};
 use crate::websocket_cases::{Case, all};
+use crate::websocket_h2;
 
 /// What the client offers; the server of bytes agrees to all of it.
-const OFFER: &str = "permessage-deflate; client_max_window_bits; server_no_context_takeover";
+pub const OFFER: &str = "permessage-deflate; client_max_window_bits; server_no_context_takeover";
 
 /// What one connection was.
 #[derive(PartialEq, Eq)]
-struct Transcript {
+pub struct Transcript {
     /// Fields of the handshake about WebSockets, as the server got them, then as the client did.
-    asked: Vec<String>,
-    agreed: Vec<String>,
+    pub asked: Vec<String>,
+    pub agreed: Vec<String>,
     /// What the server got, where it records it.
-    arrived: Vec<u8>,
+    pub arrived: Vec<u8>,
     /// What the client got.
-    answered: Vec<u8>,
+    pub answered: Vec<u8>,
+}
+
+impl Transcript {
+    /// What is the same over HTTP/2, where the key and its proof are Weir's own. Source: RFC 8441 §5.
+    fn without_key(mut self) -> Self {
+        let is_of_one = |line: &String| {
+            ["sec-websocket-key:", "sec-websocket-accept:", "upgrade:"]
+                .iter()
+                .any(|name| line.starts_with(name))
+        };
+        self.asked.retain(|line| !is_of_one(line));
+        self.agreed.retain(|line| !is_of_one(line));
+        self
+    }
 }
 
 /// Heard is what a server says of one connection: the fields about WebSockets, and what it got.
-type Heard = (Vec<String>, Vec<u8>);
+pub type Heard = (Vec<String>, Vec<u8>);
 
 /// A server of WebSockets, which says of each connection what it got.
-struct Server {
+pub struct Server {
     address: SocketAddr,
-    heard: Receiver<Heard>,
+    pub heard: Receiver<Heard>,
 }
 
 impl Server {
@@ -56,9 +72,12 @@ impl Server {
 /// Sends back every byte, whatever it is, until the client's end.
 fn echo_bytes(mut stream: TcpStream) -> Option<Heard> {
     let head = read_head(&mut stream)?;
+    let key = about(&head).into_iter().find_map(|line| {
+        line.strip_prefix("sec-websocket-key: ").map(|key| derive_accept_key(key.as_bytes()))
+    })?;
     let answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\
+         Sec-WebSocket-Accept: {key}\r\nSec-WebSocket-Protocol: chat\r\n\
          Sec-WebSocket-Extensions: {OFFER}\r\n\r\n"
     );
     stream.write_all(answer.as_bytes()).ok()?;
@@ -175,7 +194,7 @@ fn play(to: SocketAddr, server: &Server, case: &Case) -> Transcript {
     Transcript { asked, agreed: about(&head), arrived, answered }
 }
 
-/// Plays every case directly and through Weir; returns how many there were.
+/// Plays every case directly and through Weir, in both versions; returns how many there were.
 fn compare(server: &Server) -> usize {
     let weir = Weir::start(&format!(
         "apiVersion: weir.dev/v1alpha1\nkind: BackendPool\nmetadata: {{ name: ws }}\nspec:\n  \
@@ -189,6 +208,11 @@ fn compare(server: &Server) -> usize {
         let through = play(weir.http, server, case);
         if direct != through {
             wrong.push(format!("{}:\n{}", case.name, difference(&direct, &through)));
+        }
+        let streamed = websocket_h2::play(weir.http, server, case).without_key();
+        let direct = direct.without_key();
+        if direct != streamed {
+            wrong.push(format!("{} over HTTP/2:\n{}", case.name, difference(&direct, &streamed)));
         }
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
