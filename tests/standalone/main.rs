@@ -30,9 +30,12 @@ mod probe;
 mod rig;
 mod series;
 mod shown;
+mod system_authorities;
 mod wrong;
 
 #[path = "../support"]
+#[allow(dead_code, reason = "other tests use the rest")]
 mod support {
+    pub mod authority;
     pub mod promtool;
 }

@@ -171,6 +171,13 @@ impl Weir {
         (weir, lines)
     }
 
+    /// Starts it with a variable of its environment.
+    pub fn start_with_variable(manifests: &str, name: &str, value: &Path) -> Self {
+        let mut started = command();
+        started.stdout(Stdio::null()).env(name, value);
+        Self::start_by(started, manifests, &[])
+    }
+
     /// Starts it with this many descriptors.
     pub fn start_with_descriptors(manifests: &str, most: u32) -> Self {
         let mut shell = Command::new("sh");
