@@ -65,6 +65,10 @@ pub(super) fn spawn(
     if args.limits.max_connections_per_client > 0 {
         options.max_connections_per_client = Some(args.limits.max_connections_per_client as usize);
     }
+    if args.limits.max_connections_per_listener > 0 {
+        let most = args.limits.max_connections_per_listener;
+        options.max_connections_per_listener = Some(most.into());
+    }
     if args.limits.max_connections > 0 {
         options.max_connections = args.limits.max_connections as usize;
     }

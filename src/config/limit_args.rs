@@ -20,6 +20,11 @@ pub struct LimitArgs {
     #[arg(long, env = "WEIR_MAX_CONNECTIONS_PER_CLIENT", value_name = "N", default_value_t = 0)]
     pub max_connections_per_client: u32,
 
+    /// Most connections at once of one listener, that is of http or of https; those above are closed, so
+    /// that clients of one do not keep those of the other out. 0 is no limit
+    #[arg(long, env = "WEIR_MAX_CONNECTIONS_PER_LISTENER", value_name = "N", default_value_t = 0)]
+    pub max_connections_per_listener: u32,
+
     /// Most requests of one connection; then HTTP/1.1 gets `connection: close`, HTTP/2 GOAWAY
     #[arg(long, env = "WEIR_MAX_REQUESTS_PER_CONNECTION", value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_requests_per_connection: u32,

@@ -70,7 +70,7 @@ families! {
     ACCEPT_ERRORS Counter "weir_downstream_accept_errors_total" ["listener"]
         "Connections that the system could not hand over, as when file descriptors run out."
     REFUSED_CONNECTIONS Counter "weir_downstream_refused_connections_total" ["listener"]
-        "Connections closed at once because their client had as many as --max-connections-per-client allows."
+        "Connections closed at once because their client, or the listener, had as many as it may."
     PROTOCOL_REQUESTS Counter "weir_downstream_protocol_requests_total" ["listener", "protocol"]
         "Requests by the version of HTTP that the client speaks."
     REFUSED Counter "weir_downstream_refused_requests_total" ["listener", "reason"]

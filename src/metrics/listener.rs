@@ -110,9 +110,14 @@ impl ListenerStats {
     pub fn totals(&self) -> ListenerTotals {
         ListenerTotals {
             accepted: self.shards.sum(|shard| shard.accepted.value()),
-            open: Level::total(self.shards.iter().map(|shard| &shard.open)),
+            open: self.open(),
             refused: self.shards.sum(|shard| shard.refused.sum()),
         }
+    }
+
+    /// Returns how many connections are open.
+    pub fn open(&self) -> u64 {
+        Level::total(self.shards.iter().map(|shard| &shard.open))
     }
 
     pub(super) fn accept_errors(&self) -> u64 {

@@ -67,6 +67,11 @@ impl Listener {
     fn serve(&self, stream: TcpStream, peer: SocketAddr) {
         self.stats.connection_accepted(self.worker.index);
         let client = Client::new(&self.worker, &self.stats, peer, self.port, self.is_tls);
+        let most = self.worker.options().max_connections_per_listener;
+        if most.is_some_and(|most| self.stats.open() > most) {
+            self.stats.connection_refused(self.worker.index);
+            return;
+        }
         tokio::task::spawn_local(serve(stream, client, Respond));
     }
 

@@ -42,6 +42,9 @@ pub struct Options {
     /// Connections at once of one client, over all workers; of version 6, of its network of 64 bits.
     /// Default is no limit.
     pub max_connections_per_client: Option<usize>,
+    /// Connections at once of one listener, over all workers; so many more at most as there are workers.
+    /// Default is no limit.
+    pub max_connections_per_listener: Option<u64>,
     /// How much memory is in use. Default is little.
     pub pressure: Arc<Pressure>,
     /// Bounds towards each client.
@@ -76,6 +79,7 @@ impl Default for Options {
             geoip: None,
             max_connections: 65_536,
             max_connections_per_client: None,
+            max_connections_per_listener: None,
             pressure: Arc::default(),
             limits: ClientLimits::default(),
             http1: Http1Codec::default(),

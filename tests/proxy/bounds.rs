@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use weir::metrics::Metrics;
 use weir::model::{Limits, RateKey, RateLimit};
@@ -234,6 +234,42 @@ fn open_connections(metrics: &Metrics) -> usize {
         value.parse::<usize>().ok()
     });
     values.sum()
+}
+
+/// Clients of one listener do not keep those of the other out.
+#[tokio::test]
+async fn a_listener_has_a_bound_of_its_own() {
+    let endpoint = Endpoint::start(|_| ok("")).await;
+    let bounded = weir::proxy::Options {
+        workers: 1,
+        max_connections: 4,
+        max_connections_per_listener: Some(2),
+        https: options().http,
+        tls: Some(ServerTls::new().unwrap()),
+        ..options()
+    };
+    let rig = Rig::with(pool(&[endpoint.address]), route(), bounded);
+    let (mut one, mut two) = (rig.client().await, rig.client().await);
+    assert_eq!((one.get("/").await.status, two.get("/").await.status), (200, 200));
+    let mut third = rig.client().await;
+    assert!(third.answer(false).await.is_none(), "it is closed");
+    assert!(
+        rig.metrics
+            .encode()
+            .contains("weir_downstream_refused_connections_total{listener=\"http\"} 1")
+    );
+    let https = rig.handle.https_address().unwrap();
+    let _other = TcpStream::connect(https).await.unwrap();
+    while rig.metrics.listener("https").open() < 1 {
+        tokio::task::yield_now().await;
+    }
+    let series = "weir_downstream_refused_connections_total{listener=\"https\"}";
+    assert!(!rig.metrics.encode().contains(series), "the other listener takes its clients");
+    drop(one);
+    while rig.metrics.listener("http").open() > 1 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(rig.client().await.get("/").await.status, 200);
 }
 
 #[tokio::test]

@@ -176,7 +176,7 @@ spec:
 {{- with .Values.proxyProtocol }}
 - --proxy-protocol={{ join "," . }}
 {{- end }}
-{{- $limits := list "maxConnections" "maxConnectionsPerClient" "maxRequestsPerConnection" "maxStreams" "maxControlFrames" "maxResets" "maxHeaderBytes" "maxHeaders" "maxTargetBytes" "maxRequestBodyBytes" "handshakeTimeout" "headerTimeout" "keepAliveTimeout" "clientTimeout" "clientMinRate" "memoryLimit" }}
+{{- $limits := list "maxConnections" "maxConnectionsPerClient" "maxConnectionsPerListener" "maxRequestsPerConnection" "maxStreams" "maxControlFrames" "maxResets" "maxHeaderBytes" "maxHeaders" "maxTargetBytes" "maxRequestBodyBytes" "handshakeTimeout" "headerTimeout" "keepAliveTimeout" "clientTimeout" "clientMinRate" "memoryLimit" }}
 {{- range $limit := $limits }}
 {{- $value := index $.Values.clientLimits $limit }}
 {{- if ne (toString $value) "" }}
