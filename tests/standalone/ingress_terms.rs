@@ -109,7 +109,7 @@ fn the_terms_of_its_pools_hold_for_a_host() {
     assert_eq!(anonymous.ask(&weir, "strict.test"), None);
     assert_eq!(stranger.ask(&weir, "strict.test"), None);
     let clear = weir.client().get("strict.test", "/").expect("answer");
-    assert_eq!(clear.status, 421, "in clear text nobody says who they are");
+    assert_eq!(clear.status, 403, "in clear text nobody says who they are");
     assert_eq!(old.ask(&weir, "new.test"), Some(ok("new")), "nothing is said yet");
 
     // What is attached to a Service holds for the hosts that lead to it.
