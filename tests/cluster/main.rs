@@ -14,12 +14,15 @@
 
 mod certificates;
 mod changes;
+mod discovery;
 mod install;
 mod load;
+mod monitoring;
 mod operations;
 mod rig;
 mod rights;
 mod sbom;
+mod scrape;
 mod traffic;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -42,6 +45,7 @@ const TESTS: &[(&str, Test)] = &[
     ("operations::sigkill_of_the_leases_holder", operations::sigkill_of_the_leases_holder),
     ("certificates::by_the_ways_of_cert_manager", certificates::by_the_ways_of_cert_manager),
     ("rights::of_the_service_account", rights::of_the_service_account),
+    ("monitoring::by_the_monitors_of_the_chart", monitoring::by_the_monitors_of_the_chart),
     ("sbom::is_that_of_the_lock_file", sbom::is_that_of_the_lock_file),
     ("operations::invalid_objects", operations::invalid_objects),
     ("install::by_the_steps_of_kind_up", install::by_the_steps_of_kind_up),
