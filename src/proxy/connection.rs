@@ -370,7 +370,8 @@ where
     let service = service_fn(move |request| {
         let stall = Stall::new(limits.progress);
         starting.announce(&stall);
-        answer(Rc::clone(&asked), request, Some(stall), handler)
+        // In a box: hyper and tokio move what they are given some ten times.
+        Box::pin(answer(Rc::clone(&asked), request, Some(stall), handler))
     });
     let head_bytes = u32::try_from(limits.max_head_bytes).unwrap_or(u32::MAX);
     let connection = hyper::server::conn::http2::Builder::new(streams)

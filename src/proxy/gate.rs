@@ -133,11 +133,16 @@ fn is_host(text: &str) -> bool {
                 && digits.len() <= 5
                 && digits.parse::<u16>().is_ok()
         });
-    let name_ok = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
     // A dot may stand behind a name, but no label is empty. Source: RFC 1035 §2.3.
-    let labels_ok =
-        name.strip_suffix('.').unwrap_or(name).split('.').all(|label| !label.is_empty());
-    labels_ok && name.len() <= 255 && name.bytes().all(name_ok) && port_ok
+    let mut last = b'.';
+    let name_ok = name.bytes().all(|byte| {
+        let before = std::mem::replace(&mut last, byte);
+        match byte {
+            b'.' => before != b'.',
+            _ => byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'),
+        }
+    });
+    name_ok && !name.is_empty() && name.len() <= 255 && port_ok
 }
 
 /// Returns how the body is framed; what is ambiguous does not go on. Source: RFC 9112 §6.

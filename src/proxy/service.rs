@@ -266,14 +266,9 @@ fn request_id(client: &Client, parts: &request::Parts) -> String {
 
 fn new_request_id(client: &Client) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut random = client.worker.random.borrow_mut().u128(..);
-    let mut text = String::with_capacity(32);
-    for _ in 0..32 {
-        let digit = DIGITS.get((random & 15) as usize).copied().unwrap_or(b'0');
-        text.push(char::from(digit));
-        random >>= 4;
-    }
-    text
+    let random = client.worker.random.borrow_mut().u128(..).to_ne_bytes();
+    let digit = |four: u8| char::from(DIGITS.get(usize::from(four)).copied().unwrap_or(b'0'));
+    random.iter().flat_map(|byte| [digit(byte & 15), digit(byte >> 4)]).collect()
 }
 
 fn log_as(

@@ -290,6 +290,18 @@ fn decimal(number: u16, digits: &mut [u8; 5]) -> &str {
 
 /// Takes off an answer's fields that are about the endpoint's connection.
 pub(in crate::proxy) fn clean_answer(headers: &mut HeaderMap, is_upgrade: bool) {
+    // A look for one name costs a hash, and what is taken off is nearly never there.
+    let is_for_one_hop =
+        |name: &HeaderName| *name == CONNECTION || *name == UPGRADE || HOP_BY_HOP.contains(name);
+    if headers.keys().any(is_for_one_hop) {
+        take_off(headers, is_upgrade);
+    }
+    if is_upgrade {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+}
+
+fn take_off(headers: &mut HeaderMap, is_upgrade: bool) {
     if headers.contains_key(CONNECTION) {
         let listed: Vec<HeaderName> =
             options(headers).filter_map(|name| HeaderName::from_bytes(name).ok()).collect();
@@ -305,15 +317,10 @@ pub(in crate::proxy) fn clean_answer(headers: &mut HeaderMap, is_upgrade: bool) 
         }
         headers.remove(CONNECTION);
     }
-    // `remove` costs a hash even where there is nothing, which is nearly always.
-    if headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
-        for name in &HOP_BY_HOP {
-            headers.remove(name);
-        }
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
     }
-    if is_upgrade {
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-    } else {
+    if !is_upgrade {
         headers.remove(UPGRADE);
     }
 }
