@@ -188,9 +188,10 @@ struct Frame {
 }
 
 impl Frame {
-    fn parse([a, b, c, kind, flags, d, e, f, g]: [u8; 9]) -> Self {
-        let length = u32::from_be_bytes([0, a, b, c]);
-        Self { length, kind, flags, stream: u32::from_be_bytes([d & 0x7f, e, f, g]) }
+    fn parse(head: [u8; 9]) -> Self {
+        let [high, middle, low, kind, flags, stream @ ..] = head;
+        let length = u32::from_be_bytes([0, high, middle, low]);
+        Self { length, kind, flags, stream: u32::from_be_bytes(stream) & 0x7fff_ffff }
     }
 
     /// Returns what a frame costs; nothing where it brings something, or h2 bounds it.

@@ -21,7 +21,7 @@ pub(super) fn checked(text: &str) -> Result<String, String> {
         }
         let wrong = |why: &str| format!("block {} of ca.crl {why}", index + 1);
         match CertificateRevocationList::from_der(&block.contents) {
-            Ok((rest, list)) if rest.is_empty() => judge(&list).map_err(wrong)?,
+            Ok(([], list)) => judge(&list).map_err(wrong)?,
             _ => return Err(wrong("is not a list of revoked certificates")),
         }
         found += &pem("X509 CRL", &block.contents);

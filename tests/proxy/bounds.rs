@@ -201,7 +201,7 @@ async fn draining_lets_requests_end_and_takes_no_more() {
     let (answer, is_closed) = busy.await.unwrap();
     assert_eq!((answer.status, is_closed), (200, true));
     assert!(drain.await.unwrap(), "all ended in time");
-    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+    assert!(TcpStream::connect(address).await.is_err());
 }
 
 #[tokio::test]

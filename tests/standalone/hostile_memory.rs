@@ -96,7 +96,7 @@ fn unread_http1() -> Vec<u8> {
 
 fn half_a_body() -> Vec<u8> {
     let head = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10000000\r\n\r\n";
-    [head.as_bytes(), &[b'x'; 30_000]].concat()
+    [head.as_bytes(), &vec![b'x'; 30_000]].concat()
 }
 
 /// Does one thing on a new connection, holds it for a while, and begins again.
@@ -154,7 +154,9 @@ fn hostile_clients_of_all_kinds_together_stay_below_the_limit() {
         assert_eq!(live.status, 200);
     }
     is_over.store(true, Ordering::SeqCst);
-    clients.into_iter().for_each(|client| client.join().expect("a client"));
+    for client in clients {
+        client.join().expect("a client");
+    }
     println!("{} MiB at most; {served} served, {refused} refused", most / 1024 / 1024);
     assert!(served > 0, "a good client is served");
     assert!(most < LIMIT, "{} MiB", most / 1024 / 1024);

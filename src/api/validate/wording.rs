@@ -111,7 +111,7 @@ fn path(text: &str) -> Option<String> {
 
 /// Takes a host out of a URL or an authority, in lower case.
 fn hostname(text: &str) -> Option<String> {
-    let host = text.trim().split_once("://").map_or(text.trim(), |(_, rest)| rest);
+    let host = text.trim().split_once("://").map_or_else(|| text.trim(), |(_, rest)| rest);
     let host = host.split(['/', ':', '?']).next()?.trim_end_matches('.').to_ascii_lowercase();
     let host = host.replace('_', "-");
     let (labels, is_below) = match host.strip_prefix("*.").or_else(|| host.strip_prefix('.')) {
@@ -160,7 +160,8 @@ fn duration(text: &str) -> Option<String> {
     let millis = millis as u64;
     let [hours, minutes, seconds] = [3_600_000, 60_000, 1_000].map(|unit| (millis / unit, unit));
     let units = [(hours, "h"), (minutes, "m"), (seconds, "s"), ((millis, 1), "ms")];
-    let whole = units.into_iter().find(|((count, unit), _)| *count > 0 && millis % unit == 0);
+    let whole =
+        units.into_iter().find(|((count, unit), _)| *count > 0 && millis.is_multiple_of(*unit));
     match whole {
         Some(((count, _), unit)) if count < 100_000 => Some(format!("{count}{unit}")),
         Some(_) => None,

@@ -56,6 +56,14 @@ fn a_wrong_value_is_said_with_field_and_what_is_right() {
             "backends: [{service: {name: a}}]",
             "spec.backends[0].service.port: is required: Port number of the Service (not of its pods)",
         ),
+    ] {
+        assert_eq!(problems(spec), [expected], "{spec}");
+    }
+}
+
+#[test]
+fn what_is_nearly_right_is_named_beside_what_is() {
+    for (spec, expected) in [
         (
             "{backends: [{service: {name: a, port: 80}}], loadBalancing: {algorithm: RoundRobbin}}",
             "spec.loadBalancing.algorithm: must be one of RoundRobin, LeastRequest, PeakEwma, \
