@@ -13,11 +13,14 @@ fn every_strategy_of_the_demo_is_served_as_it_says() {
     assert_eq!(output.status.code(), Some(0), "{out}{err}");
     assert!(!out.contains('\u{1b}'), "no terminal, no codes: {out}");
     assert!(out.ends_with("It works.\n"), "{out}");
-    assert_eq!(out.matches("\n  curl ").count(), 13, "{out}");
+    assert_eq!(out.matches("\n  curl ").count(), 20, "{out}");
     for (path, backend) in [
         ("http://path.demo/api/orders", "tokyo"),
+        ("http://regex.demo/img/logo.png", "tokyo"),
         ("http://header.demo/", "tokyo"),
         ("http://cookie.demo/", "tokyo"),
+        ("http://query.demo/?preview=1", "tokyo"),
+        ("http://method.demo/", "tokyo"),
         ("http://any.wildcard.demo/", "tokyo"),
         ("http://failover.demo/", "dublin"),
         ("http://zone.demo/", "dublin-1"),

@@ -56,8 +56,9 @@ async fn connect(weir: SocketAddr, request: &Request) -> anyhow::Result<(TcpStre
 }
 
 async fn exchange(mut stream: TcpStream, request: &Request) -> anyhow::Result<Answer> {
-    let mut head = format!("GET {} HTTP/1.1\r\nconnection: close\r\n", request.path);
-    for (name, value) in &request.headers {
+    let Request { method, path, headers, .. } = request;
+    let mut head = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
+    for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str("\r\n");

@@ -105,7 +105,9 @@ impl Demo {
         let Running { http, admin, .. } = &self.running;
         let mut text = format!(
             "\nWeir serves http://{http} in front of four simulated backends; the page is \
-             http://{admin}/\nIts manifests are in {}: change one, and Weir follows.\n\n",
+             http://{admin}/\ndublin-2 is slow; tokyo-2 answers one request in ten with an \
+             error, and only retried.demo and ejected.demo lead to it.\nThe manifests are in {}: \
+             change one, and Weir follows.\n\n",
             self.directory.0.display()
         );
         for strategy in &self.strategies {

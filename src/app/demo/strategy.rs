@@ -21,6 +21,7 @@ pub(super) struct Strategy {
 /// Request is what a curl line sends.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Request {
+    pub(super) method: String,
     pub(super) path: String,
     pub(super) headers: Vec<(String, String)>,
     /// Address that it comes from.
@@ -43,19 +44,26 @@ macro_rules! manifest {
 pub(super) const SERVICES: &str = manifest!("services").1;
 
 /// The strategies, in the order in which they are shown.
-pub(super) const MANIFESTS: [(&str, &str); 13] = [
+pub(super) const MANIFESTS: [(&str, &str); 20] = [
     manifest!("round-robin"),
     manifest!("weighted"),
     manifest!("least-request"),
-    manifest!("hashed"),
+    manifest!("peak-ewma"),
+    manifest!("random"),
+    manifest!("ring-hash"),
+    manifest!("maglev"),
     manifest!("sticky"),
     manifest!("nearest"),
     manifest!("zone"),
     manifest!("failover"),
     manifest!("retried"),
+    manifest!("ejected"),
     manifest!("path"),
+    manifest!("regex"),
     manifest!("header"),
     manifest!("cookie"),
+    manifest!("query"),
+    manifest!("method"),
     manifest!("wildcard"),
 ];
 
@@ -96,11 +104,12 @@ impl Strategy {
 impl Request {
     /// Reads the options that the files use; nothing where there is another, or no URL.
     pub(super) fn of_curl(line: &str) -> Option<Self> {
-        let mut request = Self::default();
+        let mut request = Self { method: "GET".to_owned(), ..Self::default() };
         let mut words = words(line).into_iter().skip(1);
         while let Some(word) = words.next() {
             match word.as_str() {
                 "-s" => {}
+                "-X" => request.method = words.next()?,
                 // The file that cookies are kept in: there are none yet.
                 "-c" => drop(words.next()?),
                 "-b" => {

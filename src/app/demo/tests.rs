@@ -28,14 +28,14 @@ fn every_strategy_says_what_it_is_and_asks_its_own_host() {
         let host = strategy.request.header("host").unwrap();
         assert!(host.ends_with(&format!("{name}.demo")), "{name}: {host}");
         let curl = strategy.curl_to("127.0.0.1:1234".parse().unwrap());
-        assert!(curl.contains(" http://127.0.0.1:1234/"), "{curl}");
+        assert!(curl.replace('\'', " ").contains(" http://127.0.0.1:1234/"), "{curl}");
         assert!(!curl.ends_with(' '), "{curl:?}");
     }
 }
 
 #[test]
-fn the_path_a_header_a_cookie_and_a_wildcard_decide() {
-    for name in ["path", "header", "cookie", "wildcard"] {
+fn what_is_in_the_request_decides() {
+    for name in ["path", "regex", "header", "cookie", "query", "method", "wildcard"] {
         let strategies = all().unwrap();
         let strategy = strategies.iter().find(|strategy| strategy.name == name).unwrap();
         assert_eq!(strategy.expected, "tokyo", "{name}");
@@ -43,11 +43,32 @@ fn the_path_a_header_a_cookie_and_a_wildcard_decide() {
 }
 
 #[test]
+fn every_algorithm_has_a_line() {
+    let files = MANIFESTS.map(|(_, text)| text).concat();
+    // Round robin is what a pool does that says nothing.
+    for algorithm in ["LeastRequest", "PeakEwma", "Random", "RingHash", "Maglev"] {
+        assert!(files.contains(&format!("algorithm: {algorithm}")), "{algorithm}");
+    }
+}
+
+#[test]
+fn only_what_is_about_errors_meets_the_backend_that_makes_them() {
+    let unsteady = |(_, text): &&(&str, &str)| text.contains("name: unsteady");
+    let names: Vec<&str> = MANIFESTS.iter().filter(unsteady).map(|(name, _)| *name).collect();
+    assert_eq!(names, ["retried", "ejected"]);
+    let slices = SERVICES.split("---").filter(|document| document.contains("port: 9004"));
+    for slice in slices {
+        assert!(slice.contains("kubernetes.io/service-name: unsteady"), "{slice}");
+    }
+}
+
+#[test]
 fn a_curl_line_is_read_as_curl_reads_it() {
-    let line = "curl -s --interface 127.5.0.1 -c /tmp/a -b /tmp/a -b 'x=1' -H 'host: a.demo' \
+    let line = "curl -s -X POST --interface 127.5.0.1 -c /tmp/a -b /tmp/a -b 'x=1' -H 'host: a.demo' \
                 -H 'x-plan: very gold' http://127.0.0.1:8080/api/orders?x=1";
     let headers = [("cookie", "x=1"), ("host", "a.demo"), ("x-plan", "very gold")];
     let request = Request {
+        method: "POST".into(),
         path: "/api/orders?x=1".into(),
         headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         client: Some("127.5.0.1".parse().unwrap()),
@@ -55,7 +76,8 @@ fn a_curl_line_is_read_as_curl_reads_it() {
     assert_eq!(Request::of_curl(line), Some(request));
     for wrong in [
         "curl -s",
-        "curl -X POST http://127.0.0.1:8080/",
+        "curl -d x http://127.0.0.1:8080/",
+        "curl http://127.0.0.1:8080/ -X",
         "curl http://example.com/",
         "curl http://127.0.0.1:8080/ -H",
     ] {
@@ -68,9 +90,9 @@ fn services_get_the_ports_of_the_backends() {
     let ports = [9002, 9001, 40_003, 40_004];
     let given = services(&ports.map(|port| SocketAddr::from(([127, 0, 0, 1], port))));
     let count = |text: &str, port: u16| text.matches(&format!("[{{ port: {port} }}]")).count();
-    for (written, port) in (9001..).zip(ports) {
-        assert_eq!(count(SERVICES, written), 2, "{written}");
-        assert_eq!(count(&given, port), 2, "{port} in {given}");
+    for ((written, port), times) in (9001..).zip(ports).zip([2, 2, 3, 1]) {
+        assert_eq!(count(SERVICES, written), times, "{written}");
+        assert_eq!(count(&given, port), times, "{port} in {given}");
     }
     assert_eq!(count(&given, 9003) + count(&given, 9004), 0, "{given}");
     assert_eq!(given.lines().count(), SERVICES.lines().count());
