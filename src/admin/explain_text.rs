@@ -6,7 +6,7 @@ use super::explain::{ChosenPool, Explanation};
 use super::text::{columns, printable};
 use crate::table::Verdict as RouteVerdict;
 use crate::upstream::Health;
-use crate::upstream::balance::{EndpointTrace, Verdict};
+use crate::upstream::balance::{EndpointTrace, PickTrace, Verdict};
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -136,12 +136,12 @@ fn write_pool(f: &mut fmt::Formatter<'_>, pool: &ChosenPool) -> fmt::Result {
         "verdict",
     ];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
-    rows.extend(choice.endpoints.iter().map(endpoint_row));
+    rows.extend(choice.endpoints.iter().map(|endpoint| endpoint_row(choice, endpoint)));
     writeln!(f, "\n  endpoints")?;
     columns(f, "  ", &rows)
 }
 
-fn endpoint_row(endpoint: &EndpointTrace) -> Vec<String> {
+fn endpoint_row(choice: &PickTrace, endpoint: &EndpointTrace) -> Vec<String> {
     let is_picked = matches!(endpoint.verdict, Verdict::Picked | Verdict::PickedBySession);
     let mut health = match endpoint.health {
         Health::Unknown => "unchecked",
@@ -167,6 +167,6 @@ fn endpoint_row(endpoint: &EndpointTrace) -> Vec<String> {
         health,
         endpoint.in_flight.to_string(),
         or_dash(endpoint.latency_micros.map(|micros| format!("{:.1} ms", micros / 1000.0))),
-        endpoint.verdict.as_str().to_owned(),
+        choice.reason(endpoint).into_owned(),
     ]
 }

@@ -199,3 +199,57 @@ fn what_is_ending_is_the_last_resort() {
     let pool = bench.bind(model, NOON);
     assert_eq!(bench.counts(&pool, 10).into_keys().collect::<Vec<_>>(), [0]);
 }
+
+fn reasons(bench: &mut Bench, pool: &Pool) -> Vec<String> {
+    let trace = bench.trace(pool, NOON);
+    trace.endpoints.iter().map(|endpoint| trace.reason(endpoint).into_owned()).collect()
+}
+
+#[test]
+fn an_explanation_says_which_tier_is_enough() {
+    let mut bench = bench();
+    let pool = bench.bind(model(tiered(&[1, 1, 1])), NOON);
+    let enough = |tier: u8| format!("tier {tier} has capacity");
+    assert_eq!(reasons(&mut bench, &pool), ["picked", &enough(0), &enough(0)]);
+    fail(&pool, [0]);
+    assert_eq!(reasons(&mut bench, &pool), ["active checks fail", "picked", &enough(1)]);
+    let pool = bench.bind(model(tiered(&[10, 10, 1])), NOON);
+    fail(&pool, 0..5);
+    assert_eq!(reasons(&mut bench, &pool)[20], "tiers 0 to 1 have capacity");
+    let pool = bench.bind(model(statics(&[1, 0])), NOON);
+    assert_eq!(reasons(&mut bench, &pool), ["picked", "takes no traffic: its weight is 0"]);
+}
+
+#[test]
+fn an_explanation_says_what_is_nearer() {
+    let mut bench = bench_at(here());
+    let pool = zones(&bench, &[1, 1, 1]);
+    let zone = "Weir's own zone has capacity";
+    assert_eq!(reasons(&mut bench, &pool), ["picked", zone, zone]);
+    fail(&pool, [0]);
+    let region = "Weir's own region has capacity";
+    assert_eq!(reasons(&mut bench, &pool), ["active checks fail", "picked", region]);
+
+    let endpoints = ["r0", "r1", "r2", "r9"].into_iter().zip(0..);
+    let endpoints = endpoints.map(|(region, number)| zoned(number, "z", region));
+    let mut model = model(vec![service("s", 1, endpoints)]);
+    model.locality = Some(client_regions());
+    let pool = bench.bind(model, NOON);
+    bench.client = "203.0.113.1".parse().unwrap();
+    let farther = |region: &str| format!("region {region} is farther from the client");
+    let undeclared = "its region is not declared: used last";
+    assert_eq!(reasons(&mut bench, &pool), [&farther("r0"), "picked", &farther("r2"), undeclared]);
+    bench.client = "192.0.2.1".parse().unwrap();
+    let later = "the client's region is not known: a region declared earlier has capacity";
+    assert_eq!(reasons(&mut bench, &pool), ["picked", later, later, undeclared]);
+}
+
+#[test]
+fn an_explanation_says_what_came_back_a_moment_ago() {
+    let mut bench = bench();
+    let pool = bench.bind(model(vec![service("s", 1, (0..2).map(endpoint))]), NOON);
+    fail(&pool, [0]);
+    pool.endpoints[0].state.set_health(Health::Healthy, NOON);
+    let back = "can take traffic since a moment ago: not counted yet";
+    assert_eq!(reasons(&mut bench, &pool), [back, "picked"]);
+}

@@ -1,10 +1,11 @@
 //! Fills in the account of a choice.
 
+use super::group::Group;
 use super::outline::warm_percent;
 use super::pick::{Chooser, Filter};
 use super::session::Session;
 use super::{EndpointTrace, GroupTrace, Pick, PickTrace, Verdict};
-use crate::model::{HashKey, Readiness};
+use crate::model::{HashKey, LocalityPreference, Readiness};
 use crate::upstream::{Health, Member};
 
 /// Fills in what is known of groups and endpoints.
@@ -37,7 +38,7 @@ pub(super) fn explain(
             let verdict = if chosen == Some(index) {
                 Verdict::Picked
             } else {
-                verdict(filter, index, member, (*group, *share), chosen_group)
+                verdict(chooser, filter, (index, member), (*group, *share), chosen_group)
             };
             endpoint(chooser, filter, member, *share, verdict)
         })
@@ -71,9 +72,9 @@ fn endpoint(
 }
 
 fn verdict(
+    chooser: &Chooser<'_>,
     filter: &Filter<'_>,
-    index: usize,
-    member: &Member,
+    (index, member): (usize, &Member),
     (group, share): (Option<usize>, f64),
     chosen_group: Option<usize>,
 ) -> Verdict {
@@ -93,11 +94,44 @@ fn verdict(
     } else if !member.state.has_room(&filter.pool.model.limits) {
         Verdict::Full
     } else if share <= 0.0 {
-        Verdict::NoWeight
+        without_share(chooser, member, group)
     } else if group != chosen_group {
         Verdict::OtherGroup
     } else {
         Verdict::NotItsTurn
+    }
+}
+
+/// Says why nothing is meant for an endpoint that could serve.
+fn without_share(chooser: &Chooser<'_>, member: &Member, group: Option<usize>) -> Verdict {
+    let outline = &chooser.selection.outline;
+    let Some(own) = group.and_then(|at| outline.groups.get(at)) else { return Verdict::NotYet };
+    let taking = outline.groups.iter().enumerate().filter_map(|(at, other)| {
+        (other.tier == own.tier && outline.load(chooser.plan, at) > 0.0).then_some(other)
+    });
+    let mut taking = taking.peekable();
+    if taking.peek().is_none() {
+        return Verdict::EarlierTier;
+    }
+    match &chooser.pool.model.locality {
+        Some(LocalityPreference::ClientRegion { regions, .. }) => {
+            if !regions.iter().any(|region| member.region.as_ref() == Some(&region.name)) {
+                Verdict::UndeclaredRegion
+            } else if chooser.plan == 0 {
+                Verdict::LaterRegion
+            } else {
+                Verdict::FartherRegion
+            }
+        }
+        _ => {
+            let is_alike = |other: &Group| other.origin == own.origin;
+            let is_of_region = |other: &Group| other.locality.as_deref() == Some("region");
+            if taking.any(|other| is_alike(other) && is_of_region(other)) {
+                Verdict::OwnRegion
+            } else {
+                Verdict::OwnZone
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Why an endpoint was chosen, and the others were not: what `explain` shows.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -23,6 +24,25 @@ pub struct PickTrace {
     pub groups: Vec<GroupTrace>,
     /// Every endpoint of the pool, in order.
     pub endpoints: Vec<EndpointTrace>,
+}
+
+impl PickTrace {
+    /// Returns why one of the endpoints was or was not chosen, in words.
+    pub fn reason(&self, endpoint: &EndpointTrace) -> Cow<'static, str> {
+        let taking = || self.groups.iter().filter(|group| group.load > 0.0).map(|group| group.tier);
+        match (endpoint.verdict, taking().min().zip(taking().max()), &endpoint.region) {
+            (Verdict::EarlierTier, Some((first, last)), _) if first == last => {
+                format!("tier {first} has capacity").into()
+            }
+            (Verdict::EarlierTier, Some((first, last)), _) => {
+                format!("tiers {first} to {last} have capacity").into()
+            }
+            (Verdict::FartherRegion, _, Some(region)) => {
+                format!("region {region} is farther from the client").into()
+            }
+            (verdict, ..) => verdict.as_str().into(),
+        }
+    }
 }
 
 /// GroupTrace is one group of endpoints.
@@ -85,8 +105,22 @@ pub enum Verdict {
     NotItsTurn,
     /// Its group was not due.
     OtherGroup,
-    /// Its weight, or the load of its group, is 0.
+    /// Its weight is 0.
     NoWeight,
+    /// Earlier tiers have the capacity for everything.
+    EarlierTier,
+    /// Weir's own zone has the capacity for everything.
+    OwnZone,
+    /// Weir's own region has the capacity for everything.
+    OwnRegion,
+    /// Regions nearer to the client have the capacity for everything.
+    FartherRegion,
+    /// The client's region is not known, and those declared earlier have the capacity.
+    LaterRegion,
+    /// Its region is none of those declared, and those have the capacity.
+    UndeclaredRegion,
+    /// It can take traffic, but the turns do not count it yet.
+    NotYet,
     /// Active checks fail.
     Unhealthy,
     /// It is ejected for a time.
@@ -109,7 +143,16 @@ impl Verdict {
             Self::PickedBySession => "picked: the session is pinned to it",
             Self::NotItsTurn => "not its turn",
             Self::OtherGroup => "another group was due",
-            Self::NoWeight => "takes no traffic: weight or load is 0",
+            Self::NoWeight => "takes no traffic: its weight is 0",
+            Self::EarlierTier => "an earlier tier has capacity",
+            Self::OwnZone => "Weir's own zone has capacity",
+            Self::OwnRegion => "Weir's own region has capacity",
+            Self::FartherRegion => "its region is farther from the client",
+            Self::LaterRegion => {
+                "the client's region is not known: a region declared earlier has capacity"
+            }
+            Self::UndeclaredRegion => "its region is not declared: used last",
+            Self::NotYet => "can take traffic since a moment ago: not counted yet",
             Self::Unhealthy => "active checks fail",
             Self::Ejected => "ejected after errors in a row",
             Self::Terminating => "is ending: only pinned sessions",
