@@ -20,20 +20,30 @@ pub(super) struct Applied {
     pub(super) replaced: Vec<String>,
 }
 
+/// Lost is what others have of what an object claims.
+#[derive(Debug, Default)]
+pub(super) struct Lost {
+    pub(super) claims: Vec<String>,
+    /// What becomes of the rest, in words; empty for settings.
+    pub(super) rest: &'static str,
+}
+
 /// Returns the conditions of a pool. `lost` is what others have of what it claims, `applied` where
 /// its settings count.
 pub(super) fn update(
     key: &ObjectKey,
     result: &PoolResult,
-    lost: &[String],
+    lost: &Lost,
     applied: &Applied,
 ) -> StatusUpdate {
     let problems = &result.problems;
     let conflict = if result.is_settings { Reason::Conflicted } else { Reason::RouteConflict };
     let accepted = if !problems.spec.is_empty() {
         no(Type::Accepted, Reason::Invalid, &problems.spec)
-    } else if !lost.is_empty() {
-        no(Type::Accepted, conflict, lost)
+    } else if !lost.claims.is_empty() {
+        let mut accepted = no(Type::Accepted, conflict, &lost.claims);
+        accepted.message += lost.rest;
+        accepted
     } else {
         yes(Type::Accepted, Reason::Accepted, &valid(&problems.warnings))
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::conditions::{self, Applied};
+use super::conditions::{self, Applied, Lost};
 use super::problems::Unresolved;
 use super::settings::Layer;
 use super::translator::Translator;
@@ -54,8 +54,14 @@ impl Translator {
     pub fn update_of(&self, objects: &Objects, key: &ObjectKey) -> Option<StatusUpdate> {
         if let Some(result) = self.pools.get(key) {
             let name = PoolName::new(&key.namespace, &key.name);
-            let conflicts = self.policies.lost(key);
-            let lost = if result.is_settings { conflicts } else { self.lost(&Origin::pool(&name)) };
+            let origin = Origin::pool(&name);
+            let lost = if result.is_settings {
+                Lost { claims: self.policies.lost(key), rest: "" }
+            } else if self.serves(&origin) {
+                Lost { claims: self.lost(&origin), rest: "; the rest is served" }
+            } else {
+                Lost { claims: self.lost(&origin), rest: "; none of its routes is served" }
+            };
             let applied = if result.is_settings { self.applied(key) } else { Applied::default() };
             return Some(conditions::update(key, result, &lost, &applied));
         }
@@ -77,6 +83,11 @@ impl Translator {
         let lost = self.lost(&Origin::ingress(&key.namespace, &key.name));
         let problems = conditions::of_ingress(&result.problems, services, &lost);
         Some(IngressUpdate { ingress: key.clone(), is_ours: result.ours.is_some(), problems })
+    }
+
+    /// Returns whether any route of an object is served.
+    pub fn serves(&self, origin: &Origin) -> bool {
+        self.model().routes.contains_key(origin)
     }
 
     /// Returns the pools of the model that a BackendPool is about: its own, or those of the ports

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::api::validate::{Document, Format, Place, PoolSchema, Verdict, read};
 use crate::api::{Change, ConditionReason, ConditionType, Kind, ObjectKey, Objects};
+use crate::model::{Origin, PoolName};
 use crate::translate::{Options, Translator};
 
 /// Source is one file.
@@ -23,6 +24,8 @@ pub(super) enum Level {
     NotRead,
     Note,
     Warning,
+    /// Some of it is refused, and the rest served.
+    RefusedInPart,
     Refused,
 }
 
@@ -78,6 +81,7 @@ impl fmt::Display for Finding {
             Level::NotRead => write!(f, ": not read by Weir"),
             Level::Note => write!(f, ": note: {}", self.message),
             Level::Warning => write!(f, ": warning: {}", self.message),
+            Level::RefusedInPart => write!(f, ": refused in part: {}", self.message),
             Level::Refused => write!(f, ": refused: {}", self.message),
         }
     }
@@ -194,7 +198,7 @@ impl Review {
                 .into_iter()
                 .map(|(level, message)| Finding { level, message, ..alone.clone() })
                 .collect();
-            if said.iter().any(|finding| finding.level == Level::Refused) {
+            if said.iter().any(|finding| finding.level >= Level::RefusedInPart) {
                 self.report.refused += 1;
             } else if said
                 .iter()
@@ -215,9 +219,11 @@ fn verdicts_of_pool(
     objects: &Objects,
     key: &ObjectKey,
 ) -> Vec<(Level, String)> {
+    let origin = Origin::pool(&PoolName::new(&key.namespace, &key.name));
     let say = |kind: ConditionType, reason: ConditionReason, message: &str| {
         let said = format!("{message} ({}: {})", kind.as_str(), reason.as_str());
-        (level(reason), said)
+        let is_partial = reason == ConditionReason::RouteConflict && translator.serves(&origin);
+        (if is_partial { Level::RefusedInPart } else { level(reason) }, said)
     };
     let mut said = Vec::new();
     let conditions = translator.update_of(objects, key).map(|update| update.conditions);
@@ -244,10 +250,14 @@ fn verdicts_of_ingress(translator: &Translator, key: &ObjectKey) -> Vec<(Level, 
     match translator.ingress_update_of(key).filter(|update| update.is_ours) {
         None => vec![(Level::Note, "is of another class, and not served".to_owned())],
         Some(update) => {
+            let is_served = translator.serves(&Origin::ingress(&key.namespace, &key.name));
             let problems = update.problems.iter();
             let said = problems.map(|problem| {
-                let reason = problem.reason.as_str();
-                (level(problem.reason), format!("{} ({reason})", problem.message))
+                let level = match level(problem.reason) {
+                    Level::Refused if is_served => Level::RefusedInPart,
+                    level => level,
+                };
+                (level, format!("{} ({})", problem.message, problem.reason.as_str()))
             });
             said.collect()
         }

@@ -142,7 +142,40 @@ fn the_younger_of_two_equal_claims_is_refused_and_the_other_not() {
     let report = report_of(&[("a.yaml", &text)], true);
     let levels: Vec<Level> = report.findings.iter().map(|finding| finding.level).collect();
     assert_eq!(levels, [Level::Accepted, Level::Refused], "{:?}", lines(&report));
-    assert!(lines(&report)[1].contains("RouteConflict"), "{:?}", lines(&report));
+    assert_eq!(
+        lines(&report)[1],
+        "a.yaml: BackendPool default/b: refused: spec.routes[0]: path prefix / of host x.example is \
+         served by BackendPool default/a, which comes first by name; none of its routes is served \
+         (Accepted: RouteConflict)"
+    );
+}
+
+#[test]
+fn what_is_served_in_part_says_so() {
+    let spec = |hosts: &str| {
+        format!(
+            "{{ routes: [{{ hostnames: [{hosts}] }}], backends: [{{ endpoint: {{ address: \
+             127.0.0.1, port: 80 }} }}] }}"
+        )
+    };
+    let text = pool("a", &spec("x.example")) + &pool("b", &spec("x.example, y.example"));
+    let report = report_of(&[("a.yaml", &text)], true);
+    assert_eq!(
+        lines(&report)[1..],
+        ["a.yaml: BackendPool default/b: refused in part: spec.routes[0]: path prefix / of host \
+          x.example is served by BackendPool default/a, which comes first by name; the rest is \
+          served (Accepted: RouteConflict)"]
+    );
+    assert!(report.is_refused(), "an error of what is declared");
+    assert_eq!(report.summary(), "2 objects, 1 refused, 0 warnings");
+
+    let path = "{ path: /ok, pathType: Prefix, backend: { service: { name: web, port: { number: 80 } } } }";
+    let text = ingress("part", "weir", "a").replace("paths: [", &format!("paths: [{path}, "));
+    let report = report_of(&[("a.yaml", &text)], true);
+    let expected =
+        "a.yaml: Ingress default/part: refused in part: spec.rules[0].http.paths[1].path";
+    assert!(lines(&report).iter().any(|line| line.starts_with(expected)), "{:?}", lines(&report));
+    assert!(report.is_refused());
 }
 
 #[test]
