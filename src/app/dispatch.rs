@@ -1,11 +1,11 @@
 //! Which command runs, and with what exit code it ends.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use tokio::sync::watch;
 
+use super::print::print;
 use super::{backend, check, demo, explain, logging, probe, run};
 use crate::config::{Args, BackendArgs, Command, LogFormat};
 
@@ -41,7 +41,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             Command::Explain(args) => explain::run(args).await,
             Command::Probe(args) => probe::run(args).await,
             Command::Crds => {
-                std::io::stdout().write_all(crate::api::crds_yaml()?.as_bytes())?;
+                print(&crate::api::crds_yaml()?)?;
                 Ok(ExitCode::SUCCESS)
             }
         }

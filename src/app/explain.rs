@@ -1,6 +1,5 @@
 //! The command: on manifests, or asking a Weir that runs.
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -9,6 +8,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
 use tokio::sync::{mpsc, watch};
 
+use super::print::print;
 use crate::admin::{ExplainQuery, explain};
 use crate::config::ExplainArgs;
 use crate::metrics::Metrics;
@@ -28,7 +28,7 @@ pub(super) async fn run(args: ExplainArgs) -> anyhow::Result<ExitCode> {
         Some(_) => of_manifests(&args).await?,
         None => of_running(&args).await?,
     };
-    std::io::stdout().write_all(text.as_bytes())?;
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 

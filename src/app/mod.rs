@@ -14,6 +14,7 @@ mod explain;
 mod follow;
 mod logging;
 mod memory;
+mod print;
 mod probe;
 pub mod run;
 mod surroundings;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::rig::{Backend, Weir, eventually, weir_fails};
+use crate::rig::{Backend, Weir, command, eventually, weir_fails};
 
 fn good(backend: &Backend, name: &str, path: &str) -> String {
     format!(
@@ -140,4 +140,20 @@ fn check_says_what_is_wrong_and_where() {
     assert_eq!(code, Some(0), "{out}{error}");
     let (code, out, error) = weir_fails(&["check", "--cluster"], Some(&file));
     assert_eq!(code, Some(1), "a loopback address is refused in a cluster: {out}{error}");
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_failure() {
+    let demo = "manifests/examples/demo";
+    for args in [
+        &["crds"][..],
+        &["check", demo],
+        &["explain", "--manifests", demo, "GET", "http://zone.demo/"],
+    ] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = command().args(args).stdout(writer).output().expect("weir");
+        assert_eq!(output.status.code(), Some(0), "{args:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{args:?}");
+    }
 }

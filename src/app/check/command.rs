@@ -1,12 +1,13 @@
 //! From paths to an exit code.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 
+use super::super::print::print;
 use super::report::{Report, Source, check};
 use crate::api::validate::{Format, MAX_BYTES, PoolSchema};
 use crate::config::CheckArgs;
@@ -21,16 +22,13 @@ pub(in crate::app) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let sources = sources(&args.paths)?;
     let options = Options { standalone: !args.cluster, ..Options::default() };
     let report = check(&sources, options, &PoolSchema::new()?);
-    print(&report).context("cannot write to standard output")?;
+    print(&text(&report))?;
     Ok(if report.is_refused() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn print(report: &Report) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    for finding in &report.findings {
-        writeln!(out, "{finding}")?;
-    }
-    writeln!(out, "{}", report.summary())
+fn text(report: &Report) -> String {
+    let findings = report.findings.iter().map(|finding| format!("{finding}\n"));
+    findings.chain([format!("{}\n", report.summary())]).collect()
 }
 
 /// Reads the files that are named and those in folders that are named.
