@@ -167,6 +167,7 @@ fn values_are_what_was_counted() {
     let bucket = "weir_downstream_request_seconds_bucket{pool=\"shop/shop\",route=\"0\",le=";
     assert_series(&metrics, &format!("{bucket}\"0.0025\"}}"), 0.0);
     assert_series(&metrics, &format!("{bucket}\"0.005\"}}"), 3.0);
+    assert_series(&metrics, &format!("{bucket}\"+Inf\"}}"), 3.0);
     let totals = route.totals();
     assert_eq!((totals.requests, totals.server_errors, totals.received_bytes), (3, 1, 30));
     assert_eq!((endpoint.totals().tries(), endpoint.totals().connections), (2, 0));

@@ -63,8 +63,10 @@ impl Samples {
             bucket.set_cumulative_count(*below);
             bucket
         };
+        // The last one, which holds all, is written by the encoder alone as `+Inf`.
+        let bounded = distribution.buckets.iter().filter(|(bound, _)| bound.is_finite());
         let mut histogram = Histogram::default();
-        histogram.set_bucket(distribution.buckets.iter().map(bucket).collect());
+        histogram.set_bucket(bounded.map(bucket).collect());
         histogram.set_sample_count(distribution.count);
         histogram.set_sample_sum(distribution.sum_seconds);
         let mut metric = self.metric(labels);

@@ -60,6 +60,9 @@ pub(super) fn update(
     }
     let programmed = if result.is_settings && problems.spec.is_empty() {
         of_settings(applied)
+    } else if result.is_held {
+        let why = ["requests of its routes get 503 until it is mended: see Accepted".to_owned()];
+        no(Type::Programmed, Reason::Invalid, &why)
     } else if result.pool.is_some() {
         yes(Type::Programmed, Reason::Programmed, "the pool is in the routing table")
     } else {

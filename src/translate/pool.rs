@@ -21,6 +21,9 @@ pub(super) struct PoolResult {
     pub(super) pool: Option<Arc<model::Pool>>,
     /// Whether it has no backends of its own: it is settings for others.
     pub(super) is_settings: bool,
+    /// Whether its settings are wrong. Its requests are then refused, and do not go to another pool, past
+    /// what this one says of who may ask.
+    pub(super) is_held: bool,
     /// What holds for routes of Ingresses that lead to it.
     pub(super) for_routes: ForRoutes,
     pub(super) routes: Vec<Route>,
@@ -49,6 +52,7 @@ pub(super) fn translate(context: Context<'_>, object: &BackendPool) -> PoolResul
             generation: object.metadata.generation,
             pool: None,
             is_settings: true,
+            is_held: false,
             for_routes,
             routes: Vec::new(),
             certificates: Arc::new([]),
@@ -71,15 +75,19 @@ pub(super) fn translate(context: Context<'_>, object: &BackendPool) -> PoolResul
         certificates::translate(context, (tls, &terms), &routes, &mut used, &mut problems);
     let locality = settings.as_ref().and_then(|settings| settings.locality.as_ref());
     places::check(&object.spec, locality, &backends, context.options, &mut problems);
-    let pool = settings.filter(|_| usable);
-    let pool =
-        pool.map(|pool| Arc::new(model::Pool { backend_tls, ..pool }.with_backends(backends)));
+    let declared = settings.filter(|_| usable);
+    let is_held = declared.is_none();
+    let pool = declared.map_or_else(
+        || model::Pool::new(name),
+        |pool| model::Pool { backend_tls, ..pool }.with_backends(backends),
+    );
     PoolResult {
         generation: object.metadata.generation,
-        routes: if pool.is_some() { routes } else { Vec::new() },
-        certificates: if pool.is_some() { certificates.into() } else { Arc::new([]) },
-        pool,
+        routes,
+        certificates: certificates.into(),
+        pool: Some(Arc::new(pool)),
         is_settings: false,
+        is_held,
         for_routes,
         problems,
         used,

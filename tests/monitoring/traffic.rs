@@ -42,9 +42,15 @@ impl Traffic {
         let (stop, pause) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(10)));
         let (http, stopped, pauses) = (weir.http, Arc::clone(&stop), Arc::clone(&pause));
         let thread = std::thread::spawn(move || {
-            let mut turn = 0_u64;
+            let (mut turn, mut held) = (0_u64, Vec::new());
             while !stopped.load(Ordering::SeqCst) {
                 round(http, https, turn);
+                if turn.is_multiple_of(20) {
+                    // More connections than one client may have, open until Weir has seen them all.
+                    held.clear();
+                    let greedy = || crate::rig::Client::connect(http, Some([127, 9, 9, 9].into()));
+                    held.extend((0..20).map(|_| greedy()));
+                }
                 if turn.is_multiple_of(40) {
                     change(&directory, dead, turn);
                 }
@@ -92,10 +98,8 @@ fn round(http: SocketAddr, https: SocketAddr, turn: u64) {
     if turn.is_multiple_of(20) {
         // Not TLS: a handshake that fails.
         TcpStream::connect(https).and_then(|mut stream| stream.write_all(b"hello\r\n\r\n")).ok();
-        // Not HTTP, and more connections than one client may have.
+        // Not HTTP.
         TcpStream::connect(http).and_then(|mut stream| stream.write_all(b"hello\r\n\r\n")).ok();
-        let greedy = || crate::rig::Client::connect(http, Some([127, 9, 9, 9].into()));
-        drop((0..20).map(|_| greedy()).collect::<Vec<_>>());
     }
 }
 

@@ -37,6 +37,38 @@ fn a_wrong_manifest_disturbs_nobody() {
 }
 
 #[test]
+fn the_hosts_of_a_wrong_pool_are_not_handed_to_another() {
+    let backend = Backend::start("ok", [127, 0, 0, 1], 0, Duration::ZERO);
+    let pool = |name: &str, host: &str, more: &str| {
+        let port = backend.address.port();
+        format!(
+            "apiVersion: weir.dev/v1alpha1\nkind: BackendPool\nmetadata: {{ name: {name} }}\nspec:\n  \
+             routes: [{{ hostnames: ['{host}'] }}]\n  {more}\n  \
+             backends: [{{ endpoint: {{ address: 127.0.0.1, port: {port} }} }}]\n"
+        )
+    };
+    let mut weir = Weir::start(&pool("wide", "*.shop.test", ""));
+    let admin = |network: &str| {
+        pool("admin", "admin.shop.test", &format!("access: {{ allow: [{network}] }}"))
+    };
+    weir.write("admin.yaml", &admin("10.0.0.0/8"));
+    let mut client = weir.client();
+    eventually("kept out", || client.get("admin.shop.test", "/").unwrap().status == 403);
+    weir.write("admin.yaml", &admin("10.0.0.0/33"));
+    weir.wait_log("/33");
+    eventually("held", || {
+        let answer = client.get("admin.shop.test", "/").unwrap();
+        assert_ne!(answer.status, 200, "another pool answers for it");
+        answer.status == 503
+    });
+    assert_eq!(client.get("other.shop.test", "/").unwrap().status, 200);
+    // And so it is where nothing was good before.
+    let text = pool("wide", "*.shop.test", "") + "---\n" + &admin("10.0.0.0/33");
+    let weir = Weir::start(&text);
+    assert_eq!(weir.client().get("admin.shop.test", "/").unwrap().status, 503);
+}
+
+#[test]
 fn a_change_of_a_manifest_is_served() {
     let one = Backend::start("one", [127, 0, 0, 1], 0, Duration::ZERO);
     let two = Backend::start("two", [127, 0, 0, 1], 0, Duration::ZERO);
