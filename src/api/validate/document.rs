@@ -89,7 +89,8 @@ const NAMING: [&str; 5] = ["apiVersion", "kind", "metadata", "name", "namespace"
 fn unreadable(error: &SyntaxError, text: &str, position: usize) -> Document {
     let problem = Problem { place: error.place, ..Problem::at(&[], error.to_string()) };
     let repeated = error.repeated.as_deref();
-    let value = repeated.and_then(|_| first_of(text));
+    let first = || serde_json::from_str(text).ok().or_else(|| first_of(text));
+    let value: Option<Value> = repeated.and_then(|_| first());
     let is_named = repeated.is_some_and(|field| !NAMING.contains(&field));
     let (name, identity) = match value.as_ref().map(|value| (value, kind_of(value))) {
         Some((value, Ok(Some(kind)))) if is_named => named(value, kind, position),

@@ -8,6 +8,7 @@ mod decode;
 mod defaults;
 mod document;
 mod hint;
+mod json;
 mod locate;
 mod parts;
 mod pool;

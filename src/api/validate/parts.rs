@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::json;
 use super::text::{Format, MAX_NODES, Place, SyntaxError, parse};
 
 /// Most documents that are said to be unreadable; what follows them is left unread.
@@ -19,13 +20,16 @@ pub(super) struct Part<'a> {
 /// Reads a text as a whole, or document by document where one of them cannot be read.
 ///
 /// # Errors
-/// Where the text is one document that says nothing, or is JSON, or is above a bound as a whole.
+/// Where the text is one document that says nothing, or is no JSON, or is above a bound as a whole.
 pub(super) fn parts(text: &str, format: Format) -> Result<Vec<Part<'_>>, SyntaxError> {
     let whole = match parse(text, format) {
         Ok(values) => return Ok(vec![Part { text, lines_before: 0, values: Ok(values) }]),
         Err(error) => error,
     };
-    let pieces = if format == Format::Yaml { split(text) } else { Vec::new() };
+    let pieces = match format {
+        Format::Yaml => split(text),
+        Format::Json => json::split(text),
+    };
     let mut parts = Vec::new();
     let (mut unreadable, mut nodes) = (0, 0);
     for (lines_before, text) in pieces {

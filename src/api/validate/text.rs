@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::yaml;
+use super::problem::shortened;
+use super::{json, yaml};
 
 /// Most bytes of one file. Source: etcd stores at most 1.5 MiB an object; a file holds several.
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -60,6 +61,17 @@ impl SyntaxError {
     pub(super) fn at(place: Option<Place>, message: impl Into<String>) -> Self {
         Self { place, ..Self::new(message) }
     }
+
+    /// Says that a field is there twice.
+    pub(super) fn twice(place: Option<Place>, field: String) -> Self {
+        let message = twice(&field);
+        Self { repeated: Some(field), ..Self::at(place, message) }
+    }
+}
+
+/// Says that a field is there twice.
+pub(super) fn twice(field: &str) -> String {
+    format!("the field {:?} is there twice in one mapping: leave one out", shortened(field))
 }
 
 /// Returns the text of a file.
@@ -89,13 +101,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, SyntaxError> {
 pub(super) fn parse(text: &str, format: Format) -> Result<Vec<Value>, SyntaxError> {
     match format {
         Format::Yaml => yaml::parse(text),
-        Format::Json => {
-            let values = serde_json::Deserializer::from_str(text).into_iter();
-            values.collect::<Result<Vec<Value>, _>>().map_err(|error| {
-                let place = Place { line: error.line() as u64, column: error.column() as u64 };
-                SyntaxError::at(Some(place), format!("not JSON: {error}"))
-            })
-        }
+        Format::Json => json::parse(text),
     }
 }
 

@@ -4,8 +4,7 @@ use serde_json::Value;
 use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{DuplicateKeyPolicy, Error, Options};
 
-use super::problem::shortened;
-use super::text::{MAX_BYTES, MAX_NODES, Place, SyntaxError};
+use super::text::{MAX_BYTES, MAX_NODES, Place, SyntaxError, twice};
 
 /// Deepest nesting of mappings and lists.
 const MAX_DEPTH: usize = 64;
@@ -23,8 +22,12 @@ pub(super) fn parse(text: &str) -> Result<Vec<Value>, SyntaxError> {
     serde_saphyr::from_multiple_with_options(text, options()).map_err(|error| {
         let place = error.location().filter(|location| location.line() > 0);
         let place = place.map(|l| Place { line: l.line(), column: l.column() });
-        let error = error.without_snippet();
-        SyntaxError { repeated: repeated(error), ..SyntaxError::at(place, said(error)) }
+        match error.without_snippet() {
+            Error::DuplicateMappingKey { key: Some(field), .. } => {
+                SyntaxError::twice(place, field.clone())
+            }
+            error => SyntaxError::at(place, said(error)),
+        }
     })
 }
 
@@ -35,13 +38,6 @@ pub(super) fn first_of(text: &str) -> Option<Value> {
     options.duplicate_keys = DuplicateKeyPolicy::FirstWins;
     let values: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options).ok()?;
     values.into_iter().next()
-}
-
-fn repeated(error: &Error) -> Option<String> {
-    match error {
-        Error::DuplicateMappingKey { key, .. } => key.clone(),
-        _ => None,
-    }
 }
 
 /// Returns the bounds that YAML is read within.
@@ -83,9 +79,7 @@ fn said(error: &Error) -> String {
         Error::UnknownAnchor { .. } => "an alias (*name) has no anchor (&name) before it in its \
             document: quote the text if it begins with a star, or write the value out"
             .into(),
-        Error::DuplicateMappingKey { key: Some(key), .. } => {
-            format!("the field {:?} is there twice in one mapping: leave one out", shortened(key))
-        }
+        Error::DuplicateMappingKey { key: Some(field), .. } => twice(field),
         other => {
             let theirs: String = other.to_string().chars().take(512).collect();
             format!("not YAML that can be read: {theirs}")

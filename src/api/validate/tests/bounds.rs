@@ -161,6 +161,38 @@ fn a_field_that_is_there_twice_is_said_of_its_object_with_its_place() {
 }
 
 #[test]
+fn a_field_that_is_there_twice_in_json_is_refused_as_in_yaml() {
+    let json = |text: &str| read_bytes(text.as_bytes(), Format::Json).unwrap();
+    let pool = |name: &str, fields: &str| {
+        format!(
+            "{{\"apiVersion\": \"weir.dev/v1alpha1\", \"kind\": \"BackendPool\",\n\"metadata\": \
+             {{\"name\": \"{name}\"}}, \"spec\": {{\n\t{fields}\"backends\": [{{\"endpoint\": \
+             {{\"address\": \"127.0.0.1\", \"port\": 80}}}}]}}}}\n"
+        )
+    };
+    let twice = pool("a", "\"panicThreshold\": 1, \"panicThreshold\":2,");
+    let right = "the field \"panicThreshold\" is there twice in one mapping: leave one out";
+    for (text, line) in [(twice.clone(), 3), (pool("b", "") + &twice + &pool("c", ""), 6)] {
+        let documents = json(&text);
+        for document in &documents {
+            let is_twice = document.name == "BackendPool default/a";
+            assert_eq!(matches!(document.verdict, Verdict::Refused(_)), is_twice, "{document:?}");
+            assert!(document.identity.is_some(), "{document:?}");
+        }
+        let found = documents.iter().find(|one| one.name == "BackendPool default/a").unwrap();
+        let Verdict::Refused(problems) = &found.verdict else { panic!("{found:?}") };
+        assert_eq!(problems[0].message, right);
+        assert_eq!(problems[0].place, Some(Place { line, column: 23 }), "{found:?}");
+    }
+    // In a list, too, and where it is not known which object it is.
+    let list =
+        "{\"kind\": \"List\", \"apiVersion\": \"v1\", \"items\": [{\"kind\": 1, \"kind\": 2}]}";
+    assert!(matches!(&json(list)[0].verdict, Verdict::Refused(_)));
+    assert_eq!(json("{\"a\": [1, -1, 0.5, null, true, \"x\"]} {}").len(), 2);
+    assert!(read_bytes(b"{\"a\": 1} }", Format::Json).is_err());
+}
+
+#[test]
 fn a_schema_can_be_shared_by_threads() {
     fn shared<T: Send>() {}
     shared::<PoolSchema>();
