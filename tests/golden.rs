@@ -60,7 +60,7 @@ fn case(name: String, schema: &PoolSchema) -> Case {
         .map(|document| {
             let (kind, key) = document.identity.expect("every object of a case has a name");
             let object = match document.verdict {
-                Verdict::Read(object, _) => object,
+                Verdict::Read(object, _) | Verdict::Flawed(object, _) => object,
                 Verdict::Refused(problems) => {
                     let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
                     let message = said.join("; ");

@@ -46,7 +46,7 @@ fn by_check(schema: &PoolSchema, text: &str) -> Option<Refusal> {
     let documents = read(text.as_bytes(), Format::Yaml, schema).expect("the case is YAML");
     match &documents.first().expect("one object").verdict {
         Verdict::Read(..) => None,
-        Verdict::Refused(problems) => Some(Refusal {
+        Verdict::Flawed(_, problems) | Verdict::Refused(problems) => Some(Refusal {
             fields: problems.iter().map(|problem| problem.path.to_string()).collect(),
             text: problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
         }),

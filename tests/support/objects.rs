@@ -22,11 +22,15 @@ pub fn changes(text: &str, schema: &PoolSchema, refused: bool) -> Result<Vec<Cha
         };
         let object = match document.verdict {
             Verdict::Read(object, problems) if problems.is_empty() => object,
+            // What the data of a Secret is the API server does not look at.
+            Verdict::Flawed(object @ Object::Secret(_), _) => object,
             Verdict::Refused(problems) if refused => Object::Invalid(Arc::new(InvalidObject {
                 generation: None,
                 message: messages(&problems).join("; "),
             })),
-            Verdict::Read(_, problems) | Verdict::Refused(problems) => {
+            Verdict::Read(_, problems)
+            | Verdict::Flawed(_, problems)
+            | Verdict::Refused(problems) => {
                 return Err(format!("{}: {}", document.name, messages(&problems).join("; ")));
             }
             Verdict::Unread => return Err(format!("{} is of no kind that is read", document.name)),

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::decode::{decode, names, unread_fields};
+use super::flaws;
 use super::hint::closest;
 use super::locate::Map;
 use super::parts::{Part, parts};
@@ -36,6 +37,8 @@ pub struct Document {
 pub enum Verdict {
     /// An object that Weir reads, and what of it is left unread.
     Read(Object, Vec<Problem>),
+    /// An object that is of use in part, and what is wrong with the rest of it.
+    Flawed(Object, Vec<Problem>),
     /// An object that the API server would refuse, and why.
     Refused(Vec<Problem>),
     /// An object of a kind that Weir does not read.
@@ -45,7 +48,9 @@ pub enum Verdict {
 impl Verdict {
     fn problems_mut(&mut self) -> &mut [Problem] {
         match self {
-            Self::Read(_, problems) | Self::Refused(problems) => problems,
+            Self::Read(_, problems) | Self::Flawed(_, problems) | Self::Refused(problems) => {
+                problems
+            }
             Self::Unread => &mut [],
         }
     }
@@ -197,7 +202,10 @@ fn judge(value: Value, position: usize, schema: &PoolSchema) -> Document {
     let (name, identity) = named(&value, kind, position);
     let key = identity.as_ref().map(|(_, key)| key.clone());
     let verdict = match of_kind(kind, value, key, schema) {
-        Ok((object, notes)) => Verdict::Read(object, notes),
+        Ok((object, notes)) => match flaws::apart(object) {
+            (object, wrong) if wrong.is_empty() => Verdict::Read(object, notes),
+            (object, wrong) => Verdict::Flawed(object, wrong),
+        },
         Err(problems) => Verdict::Refused(problems),
     };
     Document { name, identity, verdict }

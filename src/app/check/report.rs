@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::api::validate::{Document, Format, Place, PoolSchema, Verdict, read};
-use crate::api::{Change, ConditionReason, ConditionType, Kind, ObjectKey, Objects};
+use crate::api::{Change, ConditionReason, ConditionType, Kind, Object, ObjectKey, Objects};
 use crate::model::{Origin, PoolName};
 use crate::translate::{Options, Translator};
 
@@ -159,31 +159,53 @@ impl Review {
                     self.say(source, problem.place, &name, Level::Refused, &said);
                 }
             }
-            (Verdict::Read(object, notes), Some((kind, key))) => {
+            (Verdict::Flawed(object, problems), Some(identity)) => {
+                self.report.refused += 1;
+                for problem in problems {
+                    let said = problem.to_string();
+                    self.say(source, problem.place, &name, Level::Refused, &said);
+                }
+                self.hold(source, &name, identity, object, false);
+            }
+            (Verdict::Read(object, notes), Some(identity)) => {
                 for note in notes {
                     self.say(source, note.place, &name, Level::Note, &note.to_string());
                 }
-                if let Some(first) = self.first.get(&(kind, key.clone())) {
-                    let said = format!(
-                        "is in {} and in {}: the first counts, but a Weir that runs keeps the one \
-                         it has; leave one out",
-                        first.display(),
-                        source.path.display()
-                    );
-                    self.say(source, None, &name, Level::Warning, &said);
-                    return;
-                }
-                self.first.insert((kind, key.clone()), source.path.clone());
-                if matches!(kind, Kind::BackendPool | Kind::Ingress) {
-                    self.judged.push((self.report.findings.len(), (kind, key.clone())));
-                }
-                self.say(source, None, &name, Level::Accepted, "");
-                self.objects.apply(Change { kind, key, object: Some(object) });
+                self.hold(source, &name, identity, object, true);
             }
-            (Verdict::Unread | Verdict::Read(..), _) => {
+            (Verdict::Unread | Verdict::Read(..) | Verdict::Flawed(..), _) => {
                 self.say(source, None, &name, Level::NotRead, "");
             }
         }
+    }
+
+    /// Takes an object that others may name, once.
+    fn hold(
+        &mut self,
+        source: &Source,
+        name: &str,
+        (kind, key): (Kind, ObjectKey),
+        object: Object,
+        is_good: bool,
+    ) {
+        if let Some(first) = self.first.get(&(kind, key.clone())) {
+            let said = format!(
+                "is in {} and in {}: the first counts, but a Weir that runs keeps the one it has; \
+                 leave one out",
+                first.display(),
+                source.path.display()
+            );
+            self.say(source, None, name, Level::Warning, &said);
+            return;
+        }
+        self.first.insert((kind, key.clone()), source.path.clone());
+        if is_good {
+            if matches!(kind, Kind::BackendPool | Kind::Ingress) {
+                self.judged.push((self.report.findings.len(), (kind, key.clone())));
+            }
+            self.say(source, None, name, Level::Accepted, "");
+        }
+        self.objects.apply(Change { kind, key, object: Some(object) });
     }
 
     /// Puts what all objects together mean in the place of what each alone seems to be.

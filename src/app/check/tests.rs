@@ -125,6 +125,23 @@ fn what_is_left_out_of_a_service_is_a_note() {
 }
 
 #[test]
+fn a_flawed_service_is_refused_and_what_is_right_of_it_is_found() {
+    let text = pool("a", "{ backends: [{ service: { name: near, port: 80 } }] }")
+        + "apiVersion: v1\nkind: Service\nmetadata: { name: near }\nspec:\n  ports: [{ name: a, port: \
+           80 }, { name: b, port: 99999 }]\n";
+    let report = report_of(&[("a.yaml", &text)], true);
+    assert_eq!(
+        lines(&report),
+        [
+            "a.yaml: BackendPool default/a: accepted",
+            "a.yaml:10:44: Service default/near: refused: spec.ports[1].port: must be 1 to 65535, \
+             not 99999",
+        ]
+    );
+    assert_eq!(report.summary(), "2 objects, 1 refused, 0 warnings");
+}
+
+#[test]
 fn files_are_judged_together() {
     let text = pool("a", "{ backends: [{ service: { name: near, port: 80 } }] }");
     let service = "apiVersion: v1\nkind: Service\nmetadata: { name: near }\nspec: { ports: [{ port: 80 }] }\n";

@@ -242,6 +242,12 @@ impl Manifest {
                     }
                     self.objects.push((identity, object));
                 }
+                (Verdict::Flawed(object, problems), Some(identity)) => {
+                    for problem in &problems {
+                        self.trouble(|| told(path, &name, problem));
+                    }
+                    self.objects.push((identity, object));
+                }
                 (Verdict::Refused(problems), identity) => {
                     for problem in &problems {
                         self.trouble(|| told(path, &name, problem));
@@ -254,7 +260,7 @@ impl Manifest {
                     let object = good.unwrap_or_else(|| refused(&problems));
                     self.objects.push((identity, object));
                 }
-                (Verdict::Unread | Verdict::Read(..), _) => {
+                (Verdict::Unread | Verdict::Read(..) | Verdict::Flawed(..), _) => {
                     tracing::debug!("{}: {name} is of a kind that is not read", path.display());
                 }
             }

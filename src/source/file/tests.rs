@@ -462,3 +462,17 @@ fn kinds_are_told_apart() {
     let kinds: Vec<Kind> = rig.scan().changes.iter().map(|change| change.kind).collect();
     assert_eq!(kinds, [Kind::BackendPool, Kind::Service]);
 }
+
+#[test]
+fn what_is_right_of_a_flawed_service_is_told_and_what_is_wrong_is_a_trouble() {
+    let mut rig = Rig::new();
+    let text = "apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec:\n  ports:\n    \
+                - { name: a, port: 80 }\n    - { name: b, port: 99999 }\n";
+    rig.write("a.yaml", text);
+    let scan = rig.scan();
+    assert_eq!(scan.changes.iter().map(port_of).collect::<Vec<_>>(), [80]);
+    assert_eq!(
+        troubles(&scan),
+        ["a.yaml:7:18: Service default/a: spec.ports[1].port: must be 1 to 65535, not 99999"]
+    );
+}

@@ -24,7 +24,7 @@ pub fn changes(bytes: &[u8], format: Format, schema: &PoolSchema) -> Option<Vec<
             problems.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("; ")
         };
         let (object, is_refused) = match document.verdict {
-            Verdict::Read(object, _) => (object, false),
+            Verdict::Read(object, _) | Verdict::Flawed(object, _) => (object, false),
             Verdict::Refused(problems) => {
                 let message = message(&problems);
                 (Object::Invalid(Arc::new(InvalidObject { generation: None, message })), true)

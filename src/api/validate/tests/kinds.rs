@@ -136,3 +136,111 @@ fn no_message_says_a_part_of_a_secret() {
         assert!(!said[0].contains("hunter"), "{said:?}");
     }
 }
+
+/// Returns what is right of an object, and what is wrong with the rest.
+fn flawed(text: &str) -> (Object, Vec<String>) {
+    match only(text).verdict {
+        Verdict::Flawed(object, wrong) => (object, wrong.iter().map(ToString::to_string).collect()),
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+#[test]
+fn of_a_slice_with_wrong_addresses_the_right_ones_are_of_use() {
+    let slice = |kind: &str, rest: &str| {
+        format!(
+            "{{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {{name: a}}, \
+             addressType: {kind}, {rest}}}"
+        )
+    };
+    let text = slice(
+        "IPv4",
+        "endpoints: [{addresses: [foo]}, {addresses: [10.0.0.1]}, {addresses: [10.0.0.2, '::1']}], \
+         ports: [{port: 99999}, {port: 80}]",
+    );
+    let (Object::EndpointSlice(good), wrong) = flawed(&text) else { panic!("another kind") };
+    assert_eq!(
+        wrong,
+        [
+            "endpoints[0].addresses[0]: must be an IPv4 address, as addressType says, not \"foo\"",
+            "endpoints[2].addresses[1]: must be an IPv4 address, as addressType says, not \"::1\"",
+            "ports[0].port: must be 1 to 65535, not 99999",
+        ]
+    );
+    let addresses: Vec<_> = good.endpoints.iter().flat_map(|one| &one.addresses).collect();
+    assert_eq!(addresses, ["10.0.0.1", "10.0.0.2"]);
+    assert_eq!(good.ports.as_ref().unwrap().len(), 1);
+    let (_, wrong) = flawed(&slice("IPv6", "endpoints: [{addresses: [10.0.0.1]}]"));
+    assert!(wrong[0].contains("must be an IPv6 address"), "{wrong:?}");
+    let (_, wrong) = flawed(&slice("IPv5", "endpoints: [{addresses: [10.0.0.1]}]"));
+    assert_eq!(
+        wrong,
+        ["addressType: must be IPv4 or IPv6, not \"IPv5\": none of its endpoints is used"]
+    );
+    let many = format!("endpoints: [{}]", "{addresses: [x]}, ".repeat(1_000));
+    assert_eq!(flawed(&slice("IPv4", &many)).1.len(), 33);
+    for good in ["endpoints: [{addresses: ['::1']}]", "endpoints: []"] {
+        assert!(matches!(only(&slice("IPv6", good)).verdict, Verdict::Read(..)), "{good}");
+    }
+}
+
+#[test]
+fn of_a_service_with_wrong_ports_the_right_ones_are_of_use() {
+    let service = |ports: &str| {
+        format!(
+            "{{apiVersion: v1, kind: Service, metadata: {{name: a}}, spec: {{ports: [{ports}]}}}}"
+        )
+    };
+    let unnamed = "is required where there are several ports: name each, as its endpoints do";
+    for (ports, expected, left) in [
+        (
+            "{port: 99999}",
+            vec!["spec.ports[0].port: must be 1 to 65535, not 99999".to_owned()],
+            vec![],
+        ),
+        (
+            "{port: 80}, {port: 81}",
+            vec![
+                format!("spec.ports[0].name: {unnamed}"),
+                format!("spec.ports[1].name: {unnamed}"),
+            ],
+            vec![80],
+        ),
+        (
+            "{port: 80, name: a}, {port: 0, name: b}, {port: 81, name: a}",
+            vec![
+                "spec.ports[1].port: must be 1 to 65535, not 0".to_owned(),
+                "spec.ports[2].name: \"a\" is the name of spec.ports[0]: write another".to_owned(),
+            ],
+            vec![80],
+        ),
+    ] {
+        let (Object::Service(good), wrong) = flawed(&service(ports)) else { panic!("{ports}") };
+        assert_eq!(wrong, expected);
+        let good = good.spec.as_ref().unwrap().ports.as_ref().unwrap();
+        assert_eq!(good.iter().map(|port| port.port).collect::<Vec<_>>(), left, "{ports}");
+    }
+    let good = service("{port: 80, name: a}, {port: 80, name: b, protocol: UDP}");
+    assert!(matches!(only(&good).verdict, Verdict::Read(..)));
+}
+
+#[test]
+fn a_secret_for_tls_without_a_key_or_with_garbage_is_said_and_nothing_of_it() {
+    let secret = |data: &str| {
+        format!(
+            "{{apiVersion: v1, kind: Secret, metadata: {{name: a}}, type: kubernetes.io/tls, \
+             stringData: {{{data}}}}}"
+        )
+    };
+    let (_, wrong) = flawed(&secret("tls.crt: hunter2"));
+    assert_eq!(
+        wrong,
+        [
+            "data[\"tls.crt\"]: holds none: write a chain in PEM, as -----BEGIN CERTIFICATE-----",
+            "data[\"tls.key\"]: is required of the type kubernetes.io/tls: write a key in PEM, as \
+             -----BEGIN PRIVATE KEY-----",
+        ]
+    );
+    let good = "tls.crt: '-----BEGIN CERTIFICATE-----', tls.key: '-----BEGIN RSA PRIVATE KEY-----'";
+    assert!(matches!(only(&secret(good)).verdict, Verdict::Read(..)));
+}

@@ -19,7 +19,9 @@ fn problems(spec: &str) -> Vec<String> {
 /// Returns the problems of a text that holds one object.
 fn refusal(text: &str) -> Vec<String> {
     match only(text).verdict {
-        Verdict::Refused(problems) => problems.iter().map(ToString::to_string).collect(),
+        Verdict::Flawed(_, problems) | Verdict::Refused(problems) => {
+            problems.iter().map(ToString::to_string).collect()
+        }
         Verdict::Read(..) => Vec::new(),
         Verdict::Unread => vec!["unread".to_owned()],
     }
