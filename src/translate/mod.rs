@@ -20,6 +20,7 @@ mod places;
 mod policy;
 mod pool;
 mod problems;
+mod reach;
 mod refused;
 mod revocations;
 mod routes;

@@ -10,7 +10,7 @@ use super::problems::Problems;
 use super::routes::{ForRoutes, Times};
 use super::settings::{ACCESS, BACKEND_TLS};
 use super::unit::{Port, Used};
-use super::{backend_tls, certificates, places, routes, spec, terms};
+use super::{backend_tls, certificates, places, reach, routes, spec, terms};
 use crate::api::{BackendPool, ConditionReason, Kind, ObjectKey};
 use crate::model::{self, Certificate, PoolName, Route};
 
@@ -65,6 +65,7 @@ pub(super) fn translate(context: Context<'_>, object: &BackendPool) -> PoolResul
     let backends = backends::translate(speaking, backends, &mut used, &mut problems);
     let declared = object.spec.routes.as_deref().unwrap_or_default();
     let mut routes = routes::translate(declared, &name, created, times, &mut problems);
+    reach::check(declared, &routes, &mut problems);
     let terms = terms.unwrap_or_default();
     for route in &mut routes {
         route.https_redirect = redirect;
