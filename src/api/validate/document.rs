@@ -19,6 +19,7 @@ use super::pool::PoolSchema;
 use super::problem::{FieldPath, Problem, Segment, shortened};
 use super::text::{Format, SyntaxError, text};
 use super::yaml::first_of;
+use super::zeros::Zeros;
 use crate::api::{Kind, Object, ObjectKey};
 
 /// Document is one object of a text.
@@ -43,6 +44,19 @@ pub enum Verdict {
     Refused(Vec<Problem>),
     /// An object of a kind that Weir does not read.
     Unread,
+}
+
+impl Document {
+    /// Refuses it for problems that its text has, if there are any. What nobody reads stays unread.
+    fn refuse(&mut self, mut problems: Vec<Problem>) {
+        if problems.is_empty() || matches!(self.verdict, Verdict::Unread) {
+            return;
+        }
+        if let Verdict::Refused(others) | Verdict::Flawed(_, others) = &mut self.verdict {
+            problems.append(others);
+        }
+        self.verdict = Verdict::Refused(problems);
+    }
 }
 
 impl Verdict {
@@ -112,8 +126,12 @@ fn read_values(
     schema: &PoolSchema,
 ) -> Vec<Document> {
     let mut found = Vec::new();
+    let zeros = Zeros::of(text, &values);
     for (position, value) in values.into_iter().enumerate() {
         expand(value, before + position, schema, &mut found);
+    }
+    for (position, front, document) in &mut found {
+        document.refuse(zeros.in_object(*position - before, front));
     }
     let mut map = None;
     for (position, front, document) in &mut found {

@@ -18,6 +18,7 @@ mod schema;
 mod text;
 mod wording;
 mod yaml;
+mod zeros;
 
 #[cfg(test)]
 mod tests;

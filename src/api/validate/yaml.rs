@@ -40,6 +40,13 @@ pub(super) fn first_of(text: &str) -> Option<Value> {
     values.into_iter().next()
 }
 
+/// Parses a text again, in which numbers that begin with a zero are texts.
+pub(super) fn with_zeros(text: &str) -> Vec<Value> {
+    let mut options = options();
+    options.leading_zero_numbers_as_strings = true;
+    serde_saphyr::from_multiple_with_options(text, options).unwrap_or_default()
+}
+
 /// Returns the bounds that YAML is read within.
 pub(super) fn options() -> Options {
     serde_saphyr::options! {

@@ -134,7 +134,7 @@ fn a_flawed_service_is_refused_and_what_is_right_of_it_is_found() {
         lines(&report),
         [
             "a.yaml: BackendPool default/a: accepted",
-            "a.yaml:10:44: Service default/near: refused: spec.ports[1].port: must be 1 to 65535, \
+            "a.yaml:10:45: Service default/near: refused: spec.ports[1].port: must be 1 to 65535, \
              not 99999",
         ]
     );

@@ -244,3 +244,42 @@ fn a_secret_for_tls_without_a_key_or_with_garbage_is_said_and_nothing_of_it() {
     let good = "tls.crt: '-----BEGIN CERTIFICATE-----', tls.key: '-----BEGIN RSA PRIVATE KEY-----'";
     assert!(matches!(only(&secret(good)).verdict, Verdict::Read(..)));
 }
+
+#[test]
+fn a_number_that_begins_with_a_zero_is_refused_wherever_a_type_would_take_it() {
+    let why = "a number that begins with a zero: kubectl reads it as octal (YAML 1.1), others as \
+               decimal; write it without the zero, or in quotes where it is a text";
+    let text = |port: &str| {
+        format!(
+            "--- {{apiVersion: v1, kind: Service, metadata: {{name: b}}}}\n---\napiVersion: v1\nkind: \
+             List\nitems:\n- {{apiVersion: v1, kind: Node, metadata: {{name: c}}}}\n- apiVersion: v1\n  \
+             kind: Service\n  metadata: {{name: a}}\n  spec: {{ports: [{{port: {port}}}]}}\n"
+        )
+    };
+    for port in ["0100", "00", "08", "+010"] {
+        let documents = all(&text(port)).unwrap();
+        let Verdict::Refused(problems) = &documents[2].verdict else { panic!("{port}") };
+        assert_eq!(problems[0].path.to_string(), "spec.ports[0].port", "{port}");
+        assert!(documents[..2].iter().all(|one| matches!(one.verdict, Verdict::Read(..))));
+        assert_eq!(problems[0].message, why, "{port}");
+        assert_eq!(problems[0].place, Some(Place { line: 10, column: 19 }), "{port}");
+    }
+    let refused = |port: &str| matches!(all(&text(port)).unwrap()[2].verdict, Verdict::Refused(_));
+    assert!(!["100", "0x50", "0o120"].into_iter().any(refused));
+    // Where a text is wanted the number is refused in any case.
+    let label = |value: &str| {
+        format!("{{apiVersion: v1, kind: Node, metadata: {{name: a, labels: {{a: {value}}}}}}}")
+    };
+    assert!(refusal(&label("0100")).contains(&format!("metadata.labels.a: {why}")));
+    for value in ["'0100'", "2026-01-01", "10.0.0.1", "a:01"] {
+        assert_eq!(refusal(&label(value)), Vec::<String>::new(), "{value}");
+    }
+    // However many there are.
+    let many =
+        "---\napiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 080}]}\n";
+    let many = all(&many.repeat(100)).unwrap();
+    assert!(many.iter().all(|one| matches!(one.verdict, Verdict::Refused(_))));
+    // Nobody reads it.
+    let other = "{apiVersion: apps/v1, kind: Deployment, spec: {defaultMode: 0644}}";
+    assert!(matches!(only(other).verdict, Verdict::Unread));
+}
