@@ -200,6 +200,11 @@ fn named(value: &Value, kind: Kind, position: usize) -> (String, Option<(Kind, O
     (name, key.map(|key| (kind, key)))
 }
 
+/// Returns the kind that a value says.
+fn value_kind(value: &Value) -> Option<&str> {
+    value.get("kind").and_then(Value::as_str)
+}
+
 fn judge(value: Value, position: usize, schema: &PoolSchema) -> Document {
     let what = || field(&value, "/kind").unwrap_or_else(|| format!("document {}", position + 1));
     let kind = match kind_of(&value) {
@@ -210,11 +215,9 @@ fn judge(value: Value, position: usize, schema: &PoolSchema) -> Document {
             return Document { name, identity: None, verdict: Verdict::Unread };
         }
         Err(problem) => {
-            return Document {
-                name: what(),
-                identity: None,
-                verdict: Verdict::Refused(vec![problem]),
-            };
+            let known = KINDS.iter().find(|(kind, ..)| Some(kind.as_str()) == value_kind(&value));
+            let name = known.map_or_else(what, |(kind, ..)| named(&value, *kind, position).0);
+            return Document { name, identity: None, verdict: Verdict::Refused(vec![problem]) };
         }
     };
     let (name, identity) = named(&value, kind, position);

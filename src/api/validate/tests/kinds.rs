@@ -55,6 +55,23 @@ fn wrong_versions_and_kinds_are_clear() {
 }
 
 #[test]
+fn an_object_with_a_wrong_version_is_named() {
+    for (text, name) in [
+        (
+            "apiVersion: weir.dev/v1, kind: BackendPool, metadata: {name: a}",
+            "BackendPool default/a",
+        ),
+        ("kind: BackendPool, metadata: {name: a, namespace: b}", "BackendPool b/a"),
+        ("apiVersion: v2, kind: Node, metadata: {name: a}", "Node a"),
+        ("apiVersion: weir.dev/v1, kind: BackendPool", "BackendPool"),
+    ] {
+        let document = only(&format!("{{{text}}}"));
+        assert_eq!((document.name.as_str(), document.identity), (name, None));
+        assert!(matches!(document.verdict, Verdict::Refused(_)), "{text}");
+    }
+}
+
+#[test]
 fn kinds_that_weir_does_not_read_are_no_error() {
     let text = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: 7}";
     let document = only(text);
