@@ -54,7 +54,8 @@ pub struct HttpsRedirect {
 /// Source: Gateway API HTTPRouteRule.matches.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct RouteId {
-    /// Creation of the object in seconds since 1970; `i64::MAX` when it has none.
+    /// Creation of the object in seconds since 1970; [`Self::UNKNOWN`] when it does not say it, and
+    /// [`Self::LAST`] where the object is wrong and may take nothing from others.
     pub created: i64,
     /// The object.
     pub object: Origin,
@@ -65,6 +66,11 @@ pub struct RouteId {
 }
 
 impl RouteId {
+    /// The creation of an object that does not say it: younger than any that does.
+    pub const UNKNOWN: i64 = i64::MAX - 1;
+    /// The creation that counts for an object that loses every tie.
+    pub const LAST: i64 = i64::MAX;
+
     /// Returns the name of the route for logs and metrics, unique among the routes of one pool:
     /// its own name where the pool itself declares it, else that of the object too.
     pub fn label(&self) -> Arc<str> {

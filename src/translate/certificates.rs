@@ -21,7 +21,9 @@ use super::problems::Problems;
 use super::unit::Used;
 use crate::api::backend_pool::{PoolTls, SecretRef};
 use crate::api::{ConditionReason, Kind, ObjectKey};
-use crate::model::{Certificate, ClientCertificate, Hostname, PrivateKey, Route, TlsTerms};
+use crate::model::{
+    Certificate, ClientCertificate, Hostname, PrivateKey, Route, RouteId, TlsTerms,
+};
 
 /// Most characters of a Secret that a message quotes.
 const MOST_QUOTED: usize = 40;
@@ -38,7 +40,7 @@ pub(super) fn translate(
 ) -> Vec<Certificate> {
     let Some(tls) = tls else { return Vec::new() };
     let hosts: BTreeSet<&Hostname> = routes.iter().flat_map(|route| &route.hostnames).collect();
-    let created = routes.first().map_or(i64::MAX, |route| route.id.created);
+    let created = routes.first().map_or(RouteId::UNKNOWN, |route| route.id.created);
     let is_default = routes.iter().any(|route| route.hostnames.is_empty());
     let (mut found, mut covered) = (Vec::new(), BTreeSet::new());
     let mut broken = false;
@@ -94,7 +96,7 @@ pub(super) fn of_ingress(
 ) -> Vec<Certificate> {
     let rules: BTreeSet<&Hostname> = routes.iter().flat_map(|route| &route.hostnames).collect();
     let serves_any_host = routes.iter().any(|route| route.hostnames.is_empty());
-    let created = routes.first().map_or(i64::MAX, |route| route.id.created);
+    let created = routes.first().map_or(RouteId::UNKNOWN, |route| route.id.created);
     let mut found: Vec<Certificate> = Vec::new();
     for (index, entry) in tls.iter().enumerate() {
         let field = format!("spec.tls[{index}]");

@@ -12,7 +12,7 @@ use super::settings::{ACCESS, BACKEND_TLS};
 use super::unit::{Port, Used};
 use super::{backend_tls, certificates, places, reach, routes, spec, terms};
 use crate::api::{BackendPool, ConditionReason, Kind, ObjectKey};
-use crate::model::{self, Certificate, PoolName, Route};
+use crate::model::{self, Certificate, PoolName, Route, RouteId};
 
 /// PoolResult is what one pool means by itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,12 +36,13 @@ pub(super) struct PoolResult {
 pub(super) fn translate(context: Context<'_>, object: &BackendPool) -> PoolResult {
     let key: &ObjectKey = context.from;
     let name = PoolName::new(&key.namespace, &key.name);
-    let created = created(&object.metadata);
     let (mut problems, mut used) = (Problems::default(), Used::default());
     let settings = spec::translate(&object.spec, &name, &mut problems);
     let times = Times::of(object.spec.timeouts.as_ref(), &mut problems);
     let redirect = terms::redirect(&object.spec);
-    let usable = problems.spec.is_empty();
+    let is_held = !problems.spec.is_empty();
+    // Whoever claims what a held pool claims, in the same words, has it.
+    let created = if is_held { RouteId::LAST } else { created(&object.metadata) };
     let backend_tls = backend_tls::translate(context, &object.spec, &mut used, &mut problems);
     let tls = object.spec.tls.as_ref();
     let terms = tls.map(|tls| Arc::new(terms::translate(context, tls, &mut used, &mut problems)));
@@ -76,16 +77,14 @@ pub(super) fn translate(context: Context<'_>, object: &BackendPool) -> PoolResul
         certificates::translate(context, (tls, &terms), &routes, &mut used, &mut problems);
     let locality = settings.as_ref().and_then(|settings| settings.locality.as_ref());
     places::check(&object.spec, locality, &backends, context.options, &mut problems);
-    let declared = settings.filter(|_| usable);
-    let is_held = declared.is_none();
-    let pool = declared.map_or_else(
-        || model::Pool::new(name),
-        |pool| model::Pool { backend_tls, ..pool }.with_backends(backends),
-    );
+    let pool = match settings.filter(|_| !is_held) {
+        Some(pool) => model::Pool { backend_tls, ..pool }.with_backends(backends),
+        None => model::Pool::new(name),
+    };
     PoolResult {
         generation: object.metadata.generation,
         routes,
-        certificates: certificates.into(),
+        certificates: if is_held { Arc::new([]) } else { certificates.into() },
         pool: Some(Arc::new(pool)),
         is_settings: false,
         is_held,
@@ -145,5 +144,5 @@ fn targets(context: Context<'_>, object: &BackendPool, used: &mut Used, problems
 /// Returns when an object was created, in seconds since 1970; one that does not say it is the
 /// youngest.
 pub(super) fn created(metadata: &ObjectMeta) -> i64 {
-    metadata.creation_timestamp.as_ref().map_or(i64::MAX, |time| time.0.as_second())
+    metadata.creation_timestamp.as_ref().map_or(RouteId::UNKNOWN, |time| time.0.as_second())
 }
