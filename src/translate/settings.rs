@@ -19,63 +19,34 @@ pub(super) const ACCESS: &str = "access";
 pub(super) const BACKEND_TLS: &str = "backendTLS";
 pub(super) const TLS: &str = "tls";
 
+/// A field that says nothing where it is not there.
+macro_rules! optional {
+    ($name:expr, $field:ident) => {
+        ($name, |spec| spec.$field.is_some(), |to, from| to.$field.clone_from(&from.$field))
+    };
+}
+
 const FIELDS: [Field; 15] = [
     // The API server writes what it is by default, so that says nothing.
     (
         "loadBalancing",
-        |s| s.load_balancing != LoadBalancing::default(),
+        |spec| spec.load_balancing != LoadBalancing::default(),
         |to, from| to.load_balancing.clone_from(&from.load_balancing),
     ),
-    (
-        "sessionPersistence",
-        |s| s.session_persistence.is_some(),
-        |to, from| to.session_persistence.clone_from(&from.session_persistence),
-    ),
-    (
-        "backendProtocol",
-        |s| s.backend_protocol.is_some(),
-        |to, from| to.backend_protocol = from.backend_protocol,
-    ),
-    (
-        "healthCheck",
-        |s| s.health_check.is_some(),
-        |to, from| to.health_check.clone_from(&from.health_check),
-    ),
-    (
-        "outlierDetection",
-        |s| s.outlier_detection.is_some(),
-        |to, from| to.outlier_detection.clone_from(&from.outlier_detection),
-    ),
-    (
-        "panicThreshold",
-        |s| s.panic_threshold.is_some(),
-        |to, from| to.panic_threshold = from.panic_threshold,
-    ),
-    ("retry", |s| s.retry.is_some(), |to, from| to.retry.clone_from(&from.retry)),
-    ("timeouts", |s| s.timeouts.is_some(), |to, from| to.timeouts.clone_from(&from.timeouts)),
-    ("limits", |s| s.limits.is_some(), |to, from| to.limits.clone_from(&from.limits)),
-    (
-        "rateLimit",
-        |s| s.rate_limit.is_some(),
-        |to, from| to.rate_limit.clone_from(&from.rate_limit),
-    ),
-    (ACCESS, |s| s.access.is_some(), |to, from| to.access.clone_from(&from.access)),
-    (TLS, |s| s.tls.is_some(), |to, from| to.tls.clone_from(&from.tls)),
-    (
-        BACKEND_TLS,
-        |s| s.backend_tls.is_some(),
-        |to, from| to.backend_tls.clone_from(&from.backend_tls),
-    ),
-    (
-        "proxyProtocol",
-        |s| s.proxy_protocol.is_some(),
-        |to, from| to.proxy_protocol.clone_from(&from.proxy_protocol),
-    ),
-    (
-        "httpsRedirect",
-        |s| s.https_redirect.is_some(),
-        |to, from| to.https_redirect.clone_from(&from.https_redirect),
-    ),
+    optional!("sessionPersistence", session_persistence),
+    optional!("backendProtocol", backend_protocol),
+    optional!("healthCheck", health_check),
+    optional!("outlierDetection", outlier_detection),
+    optional!("panicThreshold", panic_threshold),
+    optional!("retry", retry),
+    optional!("timeouts", timeouts),
+    optional!("limits", limits),
+    optional!("rateLimit", rate_limit),
+    optional!(ACCESS, access),
+    optional!(TLS, tls),
+    optional!(BACKEND_TLS, backend_tls),
+    optional!("proxyProtocol", proxy_protocol),
+    optional!("httpsRedirect", https_redirect),
 ];
 
 /// Layer is what became of one pool's settings for a port.
@@ -152,4 +123,24 @@ pub(super) fn is_valid(spec: &BackendPoolSpec) -> bool {
 /// Returns whether a spec says who or what is kept out.
 pub(super) fn has_bounds(spec: &BackendPoolSpec) -> bool {
     FIELDS.iter().any(|(name, is_said, _)| BOUNDS.contains(name) && is_said(spec))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::api::backend_pool_crd;
+
+    /// A field that is not here would be taken from nobody without a word.
+    #[test]
+    fn every_field_of_the_spec_is_joined_but_those_that_are_no_settings() {
+        let crd = serde_json::to_value(backend_pool_crd()).unwrap();
+        let path = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";
+        let declared = crd.pointer(path).and_then(|fields| fields.as_object()).unwrap();
+        let declared: BTreeSet<&str> = declared.keys().map(String::as_str).collect();
+        let own = ["backends", "routes", "targetRefs"];
+        let joined: BTreeSet<&str> = FIELDS.iter().map(|(name, ..)| *name).chain(own).collect();
+        assert_eq!(joined, declared);
+    }
 }
