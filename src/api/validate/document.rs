@@ -87,7 +87,7 @@ pub fn read(
         match values {
             Ok(values) => {
                 let count = values.len();
-                let found = read_values(values, text, before, schema);
+                let found = read_values(values, (text, format), before, schema);
                 documents.extend(found.into_iter().map(|document| moved(document, lines_before)));
                 before += count;
             }
@@ -121,12 +121,12 @@ fn unreadable(error: &SyntaxError, text: &str, position: usize) -> Document {
 /// Judges the values of a text; `before` says how many there are in front of them.
 fn read_values(
     values: Vec<Value>,
-    text: &str,
+    (text, format): (&str, Format),
     before: usize,
     schema: &PoolSchema,
 ) -> Vec<Document> {
     let mut found = Vec::new();
-    let zeros = Zeros::of(text, &values);
+    let zeros = Zeros::of(text, format, &values);
     for (position, value) in values.into_iter().enumerate() {
         expand(value, before + position, schema, &mut found);
     }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::problem::{FieldPath, MAX_PROBLEMS, Problem, Segment};
+use super::text::Format;
 use super::yaml;
 
 /// Zeros is a text as it was read, and as it is where such numbers are texts. Empty where there is
@@ -10,9 +11,9 @@ use super::yaml;
 pub(super) struct Zeros(Vec<(Value, Value)>);
 
 impl Zeros {
-    /// Reads a text of YAML again, where it may hold some.
-    pub(super) fn of(text: &str, values: &[Value]) -> Self {
-        if !may_have_some(text) {
+    /// Reads a text again where it may hold some. JSON has none.
+    pub(super) fn of(text: &str, format: Format, values: &[Value]) -> Self {
+        if format == Format::Json || !may_have_some(text) {
             return Self(Vec::new());
         }
         Self(values.iter().cloned().zip(yaml::with_zeros(text)).collect())
