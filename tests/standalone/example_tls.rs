@@ -4,34 +4,22 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
-use rcgen::{CertificateParams, KeyPair};
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::version::TLS13;
-use tokio_rustls::rustls::{self, ServerConfig, ServerConnection, StreamOwned};
+use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::examples::Example;
-use crate::ingress_terms::authority;
+use crate::support::authority::{Authority, server_with};
 
 /// What a header of the PROXY protocol begins with. Source: PROXY protocol §2.2.
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 
 /// The endpoint has a certificate of the authority, which is put where the example says to.
 pub fn is_spoken_to_endpoints(example: &mut Example) {
-    let authority = authority();
+    let authority = Authority::new();
     let begin = example.text.find("    -----BEGIN").expect("the authority of the example");
     let pem = authority.pem().trim_end().replace('\n', "\n    ");
     example.text.replace_range(begin.., &format!("    {pem}\n"));
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(["shop.internal".to_owned()]).unwrap();
-    let chain = vec![params.signed_by(&key, &authority).unwrap().der().clone()];
-    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&TLS13])
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .unwrap();
+    let (config, _asked) = server_with(&authority.leaf(&["shop.internal"]), &[&TLS13], None);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     example.text = example.text.replace("9443", &port.to_string());

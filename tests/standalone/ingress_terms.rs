@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{
@@ -14,13 +14,14 @@ use tokio_rustls::rustls::{
 
 use crate::ingress::{ingress, rule, secret, service};
 use crate::rig::{Backend, Weir, eventually};
+use crate::support::authority::{Authority, Leaf};
 
 /// Who asks: versions of TLS, and the certificate that is shown.
 #[derive(Clone)]
 struct Visitor<'a> {
     trusts: CertificateDer<'static>,
     versions: &'a [&'static SupportedProtocolVersion],
-    own: Option<(CertificateDer<'static>, Vec<u8>)>,
+    own: Option<&'a Leaf>,
 }
 
 impl Visitor<'_> {
@@ -35,9 +36,10 @@ impl Visitor<'_> {
             .with_root_certificates(roots);
         let config = match &self.own {
             None => config.with_no_client_auth(),
-            Some((certificate, key)) => {
-                let key = PrivateKeyDer::try_from(key.clone()).expect("key");
-                config.with_client_auth_cert(vec![certificate.clone()], key).expect("certificate")
+            Some(leaf) => {
+                let chain = CertificateDer::from_pem_slice(leaf.chain_pem.as_bytes());
+                let key = PrivateKeyDer::from_pem_slice(leaf.key_pem.as_bytes()).expect("key");
+                config.with_client_auth_cert(vec![chain.expect("PEM")], key).expect("certificate")
             }
         };
         let name = ServerName::try_from(host.to_owned()).expect("name");
@@ -55,19 +57,6 @@ impl Visitor<'_> {
     }
 }
 
-pub fn authority() -> CertifiedIssuer<'static, KeyPair> {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
-fn leaf(authority: &CertifiedIssuer<'static, KeyPair>) -> (CertificateDer<'static>, Vec<u8>) {
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(["me".to_owned()]).unwrap();
-    (params.signed_by(&key, authority).unwrap().der().clone(), key.serialize_der())
-}
-
 fn ok(body: &str) -> (String, String) {
     ("200".to_owned(), body.to_owned())
 }
@@ -76,7 +65,7 @@ fn ok(body: &str) -> (String, String) {
 fn the_terms_of_its_pools_hold_for_a_host() {
     let backend = |name: &str| Backend::start(name, [127, 0, 0, 1], 0, Duration::ZERO);
     let (own, new, free) = (backend("own"), backend("new"), backend("free"));
-    let clients = authority();
+    let (clients, others) = (Authority::new(), Authority::new());
     let (pair, trusts) = secret("pair", &["strict.test", "new.test", "free.test"]);
     let authorities = format!(
         "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: ca, namespace: shop }}\n\
@@ -100,10 +89,11 @@ fn the_terms_of_its_pools_hold_for_a_host() {
     let objects = services + &ingress("web", &spec) + &pair + &authorities + &pool;
     let weir = Weir::start(&objects);
 
+    let (own_leaf, strange_leaf) = (clients.leaf(&["me"]), others.leaf(&["me"]));
     let both: &[_] = &[&TLS12, &TLS13];
     let anonymous = Visitor { trusts, versions: both, own: None };
-    let known = Visitor { own: Some(leaf(&clients)), ..anonymous.clone() };
-    let stranger = Visitor { own: Some(leaf(&authority())), ..anonymous.clone() };
+    let known = Visitor { own: Some(&own_leaf), ..anonymous.clone() };
+    let stranger = Visitor { own: Some(&strange_leaf), ..anonymous.clone() };
     let old = Visitor { versions: &[&TLS12], ..anonymous.clone() };
     assert_eq!(known.ask(&weir, "strict.test"), Some(ok("own")));
     assert_eq!(anonymous.ask(&weir, "strict.test"), None);
