@@ -18,6 +18,10 @@ mod flags;
 mod helm;
 #[path = "support/kept.rs"]
 mod kept;
+#[path = "generated/of_pool.rs"]
+mod of_pool;
+#[path = "generated/overview.rs"]
+mod overview;
 #[path = "generated/panels.rs"]
 mod panels;
 #[path = "generated/reference.rs"]

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::panels::{OVERVIEW, POOL, Panel};
+use crate::of_pool::POOL;
+use crate::overview::OVERVIEW;
+use crate::panels::Panel;
 
 const RATE: &str = "$__rate_interval";
 
