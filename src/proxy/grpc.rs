@@ -24,7 +24,10 @@ pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
 
 /// Returns how long the client of a request waits, where it says so.
 pub(super) fn timeout(headers: &HeaderMap) -> Option<Duration> {
-    let text = Some(headers).filter(|headers| is_grpc(headers))?.get(TIMEOUT)?.as_bytes();
+    if !is_grpc(headers) {
+        return None;
+    }
+    let text = headers.get(TIMEOUT)?.as_bytes();
     let (unit, digits) = text.split_last()?;
     if digits.is_empty() || digits.len() > 8 {
         return None;

@@ -46,7 +46,8 @@ pub struct PoolTls {
     #[schemars(length(min = 1, max = 9))]
     pub cipher_suites: Option<Vec<CipherSuite>>,
 
-    /// Asks clients for certificates. The rule holds for the hostnames, and on the routes themselves: a request that did not come over TLS under this very rule gets 421, one in clear text 403. The
+    /// Asks clients for certificates. The rule holds for the hostnames, and on the routes themselves:
+    /// a request that did not come over TLS under this very rule gets 421, one in clear text 403. The
     /// certificate goes to the endpoints as `Client-Cert` (RFC 9440). Default is to ask for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_validation: Option<ClientValidation>,

@@ -1,8 +1,8 @@
 //! Says of a manifest what the API server would say: decoded object, or every problem by field.
 //!
 //! A BackendPool is held against the generated CRD: structure, defaults, then the CEL rules.
-//! The other kinds are decoded as their Kubernetes types, and what a bad one says right is of use. Used by the file source and by
-//! `weir check`; input is bounded in size, depth and number of nodes, and so is the output.
+//! The other kinds are decoded as their Kubernetes types, and what a bad one says right is of use.
+//! Used by the file source and by `weir check`; input is bounded in size, depth and number of nodes, and so is the output.
 
 mod decode;
 mod defaults;

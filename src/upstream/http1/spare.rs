@@ -59,10 +59,8 @@ impl Spares {
 /// Takes a buffer back.
 pub fn keep_buffer(buffer: BytesMut) {
     if buffer.capacity() > 0 {
-        with(|spares| {
-            spares.keep(buffer);
-            Some(())
-        });
+        // At the end of the thread there is nobody to take it.
+        let _ = SPARES.try_with(|spares| spares.borrow_mut().keep(buffer));
     }
 }
 
