@@ -53,6 +53,7 @@ fn route(pool: &PoolName, position: u32, host: &str, prefix: &str) -> Route {
         hostnames: vec![Hostname::parse(host).unwrap()],
         is_one_label: false,
         is_fallback: false,
+        is_held: false,
         matches: vec![RouteMatch {
             path: PathPattern::Prefix(prefix.into()),
             method: None,

@@ -152,6 +152,10 @@ pub fn explain(
         Err(no_route) => explanation.refused = Some(NoRoute::reason(no_route).into()),
         Ok(route) => {
             explanation.route = Some(chosen_route(route));
+            if route.is_held {
+                explanation.refused = Some(Reason::RouteInvalid.into());
+                return Ok(explanation);
+            }
             let facts = RequestFacts {
                 client: query.client,
                 path: &path,

@@ -47,6 +47,7 @@ fn route(pool: &str, position: u32, host: Option<&str>, path: &str) -> Route {
         hostnames: host.iter().map(|host| Hostname::parse(host).unwrap()).collect(),
         is_one_label: false,
         is_fallback: false,
+        is_held: false,
         matches: vec![RouteMatch {
             path: PathPattern::Prefix(path.into()),
             method: None,

@@ -37,6 +37,7 @@ macro_rules! reasons {
 reasons! {
     NoHost "no_host" 404 "No route serves this host."
     NoRoute "no_route" 404 "Routes serve this host, but none matches the request."
+    RouteInvalid "route_invalid" 503 "Something in the declaration of the route is wrong; the conditions of its object say what."
     NotReady "not_ready" 503 "The configuration has not been read yet."
     Draining "draining" 503 "This instance is shutting down."
     Overloaded "overloaded" 503 "This instance has too little memory left."

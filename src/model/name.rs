@@ -21,6 +21,17 @@ impl PoolName {
         Self(format!("{namespace}/{service}:{port}").into())
     }
 
+    /// Makes the name of no pool, for routes that are held because they name none. No object has
+    /// this name.
+    pub fn nowhere(namespace: &str) -> Self {
+        Self(format!("{namespace}/-").into())
+    }
+
+    /// Returns whether it is the name of no pool.
+    pub fn is_nowhere(&self) -> bool {
+        self.name() == "-"
+    }
+
     /// Returns `namespace/name`.
     pub fn as_str(&self) -> &str {
         &self.0

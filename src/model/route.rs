@@ -24,6 +24,10 @@ pub struct Route {
     /// Ingress does. Source: Ingress v1 IngressSpec.defaultBackend.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_fallback: bool,
+    /// Whether something in its declaration is wrong: its requests are refused, and do not go to
+    /// another route.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_held: bool,
     /// Conditions; one is enough.
     pub matches: Vec<RouteMatch>,
     /// From the first byte of the request to the last of the answer. Nothing is no limit.

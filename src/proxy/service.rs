@@ -146,8 +146,11 @@ async fn route(
     let admitted = gate::check(parts, has_body, &options.limits)?;
     let table = worker.table.load();
     let route = find(&table, client, parts, &admitted)?;
-    let pool = table.pool(route).ok_or(Reason::NoRoute)?;
     record.route = Some(Arc::clone(&route.stats));
+    if route.is_held {
+        return Err(Reason::RouteInvalid.into());
+    }
+    let pool = table.pool(route).ok_or(Reason::NoRoute)?;
     if let Some(redirect) = route.https_redirect
         && !client.is_tls
         && !client::is_https(&parts.headers, hops)

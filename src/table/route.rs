@@ -28,6 +28,8 @@ pub struct Route {
     pub id: RouteId,
     /// Index of its pool in the table that it was found in.
     pub pool: usize,
+    /// Whether its requests are refused, because something in its declaration is wrong.
+    pub is_held: bool,
     /// From the first byte of the request to the last of the answer. Nothing is no limit.
     pub request_timeout: Option<Duration>,
     /// One try, to the head of its answer. Nothing is no limit.

@@ -57,6 +57,7 @@ fn route(pool: &str, created: i64, hostnames: &[&str], matches: Vec<RouteMatch>)
         hostnames: hostnames.iter().map(|name| Hostname::parse(name).unwrap()).collect(),
         is_one_label: false,
         is_fallback: false,
+        is_held: false,
         matches,
         request_timeout: None,
         backend_request_timeout: None,

@@ -212,6 +212,7 @@ fn compile(
             id: route.id.clone(),
             // A pool that is nowhere has no place in any table.
             pool: places.get(&route.pool).copied().unwrap_or(usize::MAX),
+            is_held: route.is_held,
             request_timeout: route.request_timeout,
             backend_request_timeout: route.backend_request_timeout,
             https_redirect: route.https_redirect,

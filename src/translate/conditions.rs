@@ -5,8 +5,10 @@ use crate::api::{
     UpdatedCondition,
 };
 
+use super::claims::field_of;
 use super::pool::PoolResult;
 use super::problems::Problems;
+use crate::model::Route;
 
 /// Most problems in a message; those above are counted instead.
 const MOST_PROBLEMS: usize = 20;
@@ -64,7 +66,8 @@ pub(super) fn update(
         let why = ["requests of its routes get 503 until it is mended: see Accepted".to_owned()];
         no(Type::Programmed, Reason::Invalid, &why)
     } else if result.pool.is_some() {
-        yes(Type::Programmed, Reason::Programmed, "the pool is in the routing table")
+        let message = format!("the pool is in the routing table{}", held(&result.routes));
+        yes(Type::Programmed, Reason::Programmed, &message)
     } else {
         let why = ["the pool is not in the routing table: see Accepted".to_owned()];
         no(Type::Programmed, Reason::Invalid, &why)
@@ -75,6 +78,16 @@ pub(super) fn update(
         conditions: vec![accepted, resolved, programmed],
         endpoints: None,
     }
+}
+
+/// Says which routes are held.
+fn held(routes: &[Route]) -> String {
+    let held = routes.iter().filter(|route| route.is_held).map(|route| field_of(&route.id));
+    let fields: Vec<String> = held.take(MOST_PROBLEMS).collect();
+    if fields.is_empty() {
+        return String::new();
+    }
+    format!("; requests of {} get 503 until that is mended: see Accepted", fields.join(", "))
 }
 
 /// Says that a spec is valid, and what one must know of it.

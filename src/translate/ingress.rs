@@ -52,7 +52,7 @@ pub(super) fn translate(context: Context<'_>, object: &Ingress) -> IngressResult
     result.secured = Secured::of(tls);
     let mut reader = Reader { context, result, position: 0 };
     let default = spec.default_backend.as_ref();
-    let default = default.and_then(|spec| reader.backend(spec, "spec.defaultBackend"));
+    let default = default.map(|spec| reader.backend(spec, "spec.defaultBackend"));
     let mut hosts = BTreeSet::new();
     for (index, rule) in spec.rules.iter().flatten().enumerate() {
         reader.rule(index, rule, default.as_ref(), &mut hosts);
@@ -140,9 +140,8 @@ impl Reader<'_> {
         for (number, path) in paths.iter().enumerate() {
             let field = format!("{field}.http.paths[{number}]");
             let Some(pattern) = self.pattern(path, &field) else { continue };
-            let Some(pool) = self.backend(&path.backend, &format!("{field}.backend")) else {
-                continue;
-            };
+            let pool = self.backend(&path.backend, &format!("{field}.backend"));
+            let pool = if self.knows_type(path, &field) { pool } else { self.nowhere() };
             self.route(format!("{index}.{number}"), hostnames.clone(), pattern, pool, false);
         }
     }
@@ -156,9 +155,10 @@ impl Reader<'_> {
         is_fallback: bool,
     ) {
         let key = self.context.from;
+        let is_held = pool.is_nowhere();
         self.result.routes.push(Route {
             id: RouteId {
-                created: self.result.created,
+                created: if is_held { RouteId::LAST } else { self.result.created },
                 object: Origin::ingress(&key.namespace, &key.name),
                 position: self.position,
                 name: name.into(),
@@ -166,6 +166,7 @@ impl Reader<'_> {
             hostnames,
             is_one_label: true,
             is_fallback,
+            is_held,
             matches: vec![RouteMatch {
                 path,
                 method: None,
@@ -188,22 +189,32 @@ impl Reader<'_> {
         let value = spec.path.as_deref().unwrap_or_default();
         // Requests are compared in their normal form, so that is how the declared path must be too.
         let normal = problems.take(&format!("{field}.path"), path::normalise(value))?;
-        match spec.path_type.as_str() {
-            "Exact" => Some(PathPattern::Exact(normal.into())),
-            "Prefix" | "ImplementationSpecific" => Some(prefix(&normal)),
-            other => {
-                let right = "use Exact, Prefix or ImplementationSpecific";
-                problems.spec(
-                    &format!("{field}.pathType"),
-                    format_args!("{other:?} is no type of path: {right}"),
-                );
-                None
-            }
+        Some(match spec.path_type.as_str() {
+            "Exact" => PathPattern::Exact(normal.into()),
+            _ => prefix(&normal),
+        })
+    }
+
+    fn knows_type(&mut self, spec: &HTTPIngressPath, field: &str) -> bool {
+        let kind = spec.path_type.as_str();
+        let is_known = matches!(kind, "Exact" | "Prefix" | "ImplementationSpecific");
+        if !is_known {
+            let right = "use Exact, Prefix or ImplementationSpecific";
+            self.result.problems.spec(
+                &format!("{field}.pathType"),
+                format_args!("{kind:?} is no type of path: {right}"),
+            );
         }
+        is_known
+    }
+
+    /// Returns the pool of a route that says no pool that there could be: it is held.
+    fn nowhere(&self) -> PoolName {
+        PoolName::nowhere(&self.context.from.namespace)
     }
 
     /// Returns the pool of a backend, and notes what it is made of.
-    fn backend(&mut self, spec: &IngressBackend, field: &str) -> Option<PoolName> {
+    fn backend(&mut self, spec: &IngressBackend, field: &str) -> PoolName {
         match (&spec.service, &spec.resource) {
             (Some(service), None) => self.service(service, field),
             (None, Some(reference)) => {
@@ -218,18 +229,18 @@ impl Reader<'_> {
                             reference.kind
                         ),
                     );
-                    return None;
+                    return self.nowhere();
                 }
-                Some(self.pool(&reference.name, field))
+                self.pool(&reference.name, field)
             }
             _ => {
                 self.result.problems.spec(field, "exactly one of service and resource must be set");
-                None
+                self.nowhere()
             }
         }
     }
 
-    fn service(&mut self, spec: &IngressServiceBackend, field: &str) -> Option<PoolName> {
+    fn service(&mut self, spec: &IngressServiceBackend, field: &str) -> PoolName {
         let service = ObjectKey::new(self.context.from.namespace.clone(), spec.name.clone());
         let port = spec.port.as_ref();
         let number = port.and_then(|port| port.number).filter(|number| *number != 0);
@@ -242,7 +253,7 @@ impl Reader<'_> {
                     &format!("{field}.service.port"),
                     "exactly one of number (1 to 65535) and name must be set",
                 );
-                return None;
+                return self.nowhere();
             }
         };
         self.result.used.note(Kind::Service, &service);
@@ -254,7 +265,7 @@ impl Reader<'_> {
         let port = ServicePort { service, port };
         let name = port.pool_name();
         self.result.ports.insert(port);
-        Some(name)
+        name
     }
 
     fn pool(&mut self, name: &str, field: &str) -> PoolName {

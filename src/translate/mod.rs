@@ -12,6 +12,7 @@ mod certificates;
 mod claims;
 mod class;
 mod conditions;
+mod could_match;
 mod foreign;
 mod grants;
 mod host_terms;

@@ -42,7 +42,7 @@ fn repeated_hostnames(spec: &RouteSpec, field: &str, problems: &mut Problems) {
 #[allow(clippy::mutable_key_type, reason = "an expression is compared by its text")]
 fn covered(routes: &[Route], problems: &mut Problems) {
     let mut first: BTreeMap<(Option<&Hostname>, &RouteMatch), u32> = BTreeMap::new();
-    for route in routes {
+    for route in routes.iter().filter(|route| !route.is_held) {
         let position = route.id.position;
         let named = route.hostnames.iter().map(Some);
         let hosts = named.chain(route.hostnames.is_empty().then_some(None));

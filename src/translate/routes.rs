@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::could_match;
 use super::problems::Problems;
 use crate::api::backend_pool::{
     HeaderMatch, PathMatch, PathMatchType, PoolTimeouts, Route as RouteSpec,
@@ -58,8 +59,8 @@ fn limit(time: Duration) -> Option<Duration> {
     (!time.is_zero()).then_some(time)
 }
 
-/// Translates the routes of a pool; a route with anything wrong in it is left out whole, so that
-/// it never matches more than it says.
+/// Translates the routes of a pool. A route with anything wrong in it is held, and loses every tie;
+/// one that no request can match is left out.
 pub(super) fn translate(
     specs: &[RouteSpec],
     pool: &PoolName,
@@ -74,7 +75,8 @@ pub(super) fn translate(
         .filter_map(|(index, spec)| {
             let field = format!("spec.routes[{index}]");
             let position = u32::try_from(index).unwrap_or(u32::MAX);
-            let name = spec.name.clone().unwrap_or_else(|| position.to_string());
+            let mut name = spec.name.clone().unwrap_or_else(|| position.to_string());
+            let mut is_held = false;
             if let Some(first) = names.get(&name) {
                 let by = if specs.get(*first).is_some_and(|route| route.name.is_some()) {
                     "has this name already"
@@ -83,13 +85,21 @@ pub(super) fn translate(
                 };
                 let what = format_args!("{name:?}: spec.routes[{first}] {by}; write another");
                 problems.spec(&format!("{field}.name"), what);
-                return None;
+                is_held = true;
+                // No declared name has this character.
+                name = format!("{name}#{position}");
             }
-            names.insert(name.clone(), index);
+            names.entry(name.clone()).or_insert(index);
             let id = RouteId { created, object: Origin::pool(pool), position, name: name.into() };
-            route(spec, id, (pool, times), &field, problems)
+            let route = route(spec, id, (pool, times), &field, problems)?;
+            Some(if is_held { held(route) } else { route })
         })
         .collect()
+}
+
+fn held(route: Route) -> Route {
+    let id = RouteId { created: RouteId::LAST, ..route.id };
+    Route { id, is_held: true, ..route }
 }
 
 fn route(
@@ -111,7 +121,7 @@ fn route(
         .collect::<BTreeSet<_>>();
     let everything = [MatchSpec::default()];
     let matches = spec.matches.as_deref().unwrap_or(&everything);
-    let matches = matches
+    let matches: Vec<_> = matches
         .iter()
         .enumerate()
         .filter_map(|(index, spec)| {
@@ -126,31 +136,47 @@ fn route(
     };
     let request = duration("request", timeouts.and_then(|t| t.request.as_ref()));
     let backend = duration("backendRequest", timeouts.and_then(|t| t.backend_request.as_ref()));
-    (problems.spec.len() == before).then(|| Route {
+    // What no request can match is not any host, and not any request.
+    let is_nobody =
+        hostnames.is_empty() && spec.hostnames.as_ref().is_some_and(|it| !it.is_empty());
+    if is_nobody || matches.is_empty() {
+        return None;
+    }
+    let route = Route {
         pool: pool.clone(),
         id,
         hostnames: hostnames.into_iter().collect(),
         is_one_label: false,
         is_fallback: false,
+        is_held: false,
         matches,
         request_timeout: request.map_or(times.request, limit),
         backend_request_timeout: backend.map_or(times.backend_request, limit),
         https_redirect: None,
         client: None,
-    })
+    };
+    Some(if problems.spec.len() == before { route } else { held(route) })
 }
 
+/// Translates a match. One that is wrong has conditions in it that take no less than it could have
+/// meant; nothing where no request can match it.
 fn request_match(spec: &MatchSpec, field: &str, problems: &mut Problems) -> Option<RouteMatch> {
     let path = match &spec.path {
         None => Some(PathPattern::Prefix("/".into())),
-        Some(path) => problems.take(&format!("{field}.path.value"), path_pattern(path)),
+        Some(path) => {
+            let is_regex = path.kind == PathMatchType::RegularExpression;
+            let pattern = problems.take(&format!("{field}.path.value"), path_pattern(path));
+            // Paths are compared in their normal form: one that has none is nobody's.
+            pattern.or_else(|| is_regex.then(|| could_match::path(&path.value)))
+        }
     };
     let mut list = |name: &str, specs: Option<&Vec<HeaderMatch>>| {
         let specs = specs.map(Vec::as_slice).unwrap_or_default();
         let mut values = Vec::new();
         for (index, spec) in specs.iter().enumerate() {
             let field = format!("{field}.{name}[{index}]");
-            if let Some(value) = problems.take(&format!("{field}.value"), value_pattern(spec)) {
+            let value = problems.take(&format!("{field}.value"), value_pattern(spec));
+            if let Some(value) = value.or_else(could_match::value) {
                 values.push((field, spec.name.clone(), value));
             }
         }
@@ -171,7 +197,8 @@ fn request_match(spec: &MatchSpec, field: &str, problems: &mut Problems) -> Opti
     let mut first = BTreeMap::new();
     for (field, text, value) in headers {
         let name_field = format!("{field}.name");
-        let Some(name) = problems.take(&name_field, HeaderName::parse(&text)) else { continue };
+        // No request has a header of a name that is none.
+        let name = problems.take(&name_field, HeaderName::parse(&text))?;
         match first.entry(name.clone()) {
             Entry::Vacant(free) => {
                 free.insert(field);

@@ -66,6 +66,10 @@ fn answer(case: &Case, table: &Table) -> Result<(String, String), String> {
         return Err(format!("{}: the trace comes to another route: {explained:?}", case.request));
     }
     let found = match found {
+        Ok(route) if route.is_held => {
+            let reason = weir::metrics::Reason::RouteInvalid;
+            format!("{} {reason}", reason.status())
+        }
         Ok(route) => {
             let pool = table.pool(route).ok_or("a route without a pool")?;
             format!("{}#{}", pool.model.name, route.id.label())

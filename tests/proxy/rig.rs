@@ -44,6 +44,7 @@ pub fn route() -> Route {
         hostnames: Vec::new(),
         is_one_label: false,
         is_fallback: false,
+        is_held: false,
         matches: vec![RouteMatch {
             path: PathPattern::Prefix("/".into()),
             method: None,

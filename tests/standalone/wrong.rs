@@ -69,6 +69,49 @@ fn the_hosts_of_a_wrong_pool_are_not_handed_to_another() {
 }
 
 #[test]
+fn the_requests_of_a_wrong_route_are_not_handed_to_another() {
+    let backend = Backend::start("ok", [127, 0, 0, 1], 0, Duration::ZERO);
+    let pool = |name: &str, routes: &str| {
+        let port = backend.address.port();
+        format!(
+            "apiVersion: weir.dev/v1alpha1\nkind: BackendPool\nmetadata: {{ name: {name} }}\nspec:\n  \
+             routes: [{routes}]\n  backends: [{{ endpoint: {{ address: 127.0.0.1, port: {port} }} }}]\n"
+        )
+    };
+    let admin = |expression: &str| {
+        let path = format!("{{ path: {{ type: RegularExpression, value: '{expression}' }} }}");
+        let header = "{ headers: [{ name: x-plan, type: RegularExpression, value: '(?=a)' }] }";
+        let routes = format!(
+            "{{ name: admin, hostnames: [shop.test], matches: [{path}] }}, \
+             {{ name: plan, hostnames: [plan.test], matches: [{header}] }}, \
+             {{ name: fine, hostnames: [fine.test] }}"
+        );
+        pool("admin", &routes)
+    };
+    let text = pool("wide", "{ hostnames: [shop.test, '*.test'] }") + "---\n" + &admin("/admin(");
+    let weir = Weir::start(&text);
+    let mut client = weir.client();
+    for (host, path, status) in [
+        ("shop.test", "/admin", 503),
+        ("shop.test", "/admin/users", 503),
+        ("shop.test", "/", 200),
+        ("fine.test", "/", 200),
+        ("plan.test", "/", 200),
+    ] {
+        let answer = client.get(host, path).unwrap();
+        assert_eq!(answer.status, status, "{host}{path}");
+        if status == 503 {
+            assert_eq!(answer.headers["x-weir-reason"], "route_invalid");
+        }
+    }
+    let planned = client.send("GET", "plan.test", "/", &[("x-plan", "gold")]).unwrap();
+    assert_eq!(planned.status, 503, "what the expression means cannot be known");
+    // Mended, it is served, while the other wrong route stays as it was.
+    weir.write("pool.yaml", &text.replace("/admin(", "/admin(/.*)?"));
+    eventually("served", || client.get("shop.test", "/admin/users").unwrap().status == 200);
+}
+
+#[test]
 fn a_change_of_a_manifest_is_served() {
     let one = Backend::start("one", [127, 0, 0, 1], 0, Duration::ZERO);
     let two = Backend::start("two", [127, 0, 0, 1], 0, Duration::ZERO);
