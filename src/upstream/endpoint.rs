@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::PoolState;
 use super::clock::Millis;
 use super::events::PoolChange;
-use super::ewma::Ewma;
+use super::ewma::{Ewma, Mean};
 use super::outlier::Ejection;
 use super::padded::Padded;
 use crate::metrics::EndpointStats;
@@ -27,7 +27,7 @@ pub struct EndpointState {
     pub(super) hash: u64,
     pub(super) session: OnceLock<u64>,
     pub(super) in_flight: Padded<AtomicU32>,
-    pub(super) ewma: Padded<Ewma>,
+    pub(super) latency: Padded<Latency>,
     pub(super) ejection: Ejection,
     connections: AtomicU32,
     health: AtomicU8,
@@ -37,6 +37,13 @@ pub struct EndpointState {
     is_retired: AtomicBool,
     // Until when it is passed over; 0 is not at all.
     refused_until: AtomicU64,
+}
+
+/// Latency is how long answers took.
+#[derive(Debug, Default)]
+pub(super) struct Latency {
+    pub(super) peak: Ewma,
+    pub(super) mean: Mean,
 }
 
 /// How long an endpoint that refused a connection is passed over while there are others. While
@@ -96,7 +103,7 @@ impl EndpointState {
             hash: xxh3_64(address.to_string().as_bytes()),
             session: OnceLock::new(),
             in_flight: Padded::default(),
-            ewma: Padded::default(),
+            latency: Padded::default(),
             ejection: Ejection::default(),
             connections: AtomicU32::new(0),
             health: AtomicU8::new(Health::Unknown as u8),
@@ -157,8 +164,13 @@ impl EndpointState {
         let failed = match outcome {
             Outcome::ClientGone => return,
             Outcome::Answered { status, latency } => {
-                self.ewma.observe(latency, now);
-                status >= 500
+                self.latency.peak.observe(latency, now);
+                let failed = status >= 500;
+                // Who fails fast is not faster for it.
+                if !failed {
+                    self.latency.mean.observe(latency, now);
+                }
+                failed
             }
             Outcome::ConnectFailed | Outcome::TlsFailed => {
                 self.refused_until.store(now.plus(REFUSED).0, Ordering::Relaxed);
@@ -234,9 +246,15 @@ impl EndpointState {
         limits.most_requests_per_endpoint().is_none_or(|most| self.in_flight() < most)
     }
 
-    /// Returns the average latency in microseconds, once measured.
+    /// Returns the average latency in microseconds, once measured; a peak counts in full at first.
     pub fn latency_micros(&self, now: Millis) -> Option<f32> {
-        self.ewma.micros(now)
+        self.latency.peak.micros(now)
+    }
+
+    /// Returns the mean latency of the last answers that were no failures, in microseconds; nothing
+    /// where there was none for some seconds.
+    pub fn mean_latency_micros(&self, now: Millis) -> Option<f32> {
+        self.latency.mean.micros(now)
     }
 
     /// Returns when it became ready; 0 is long ago.

@@ -1,4 +1,4 @@
-//! Peak-sensitive average of latency.
+//! Averages of latency.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -40,6 +40,31 @@ impl Ewma {
     }
 }
 
+/// Mean averages latency over the last requests, each of which counts an eighth: a peak says little,
+/// and is forgotten with the next requests. Made of one word as [`Ewma`] is. When two threads
+/// measure at once, one of the two counts.
+#[derive(Debug, Default)]
+pub(super) struct Mean(AtomicU64);
+
+/// After this time without a measurement nothing is known.
+const OLD_MILLIS: u32 = 10_000;
+
+impl Mean {
+    /// Takes a measurement into account.
+    pub(super) fn observe(&self, latency: Duration, now: Millis) {
+        let sample = (latency.as_secs_f32() * 1e6).max(1.0);
+        let next = self.micros(now).map_or(sample, |mean| mean + (sample - mean) / 8.0);
+        self.0.store(pack(next, now), Ordering::Relaxed);
+    }
+
+    /// Returns the average in microseconds, or nothing where none was measured lately.
+    pub(super) fn micros(&self, now: Millis) -> Option<f32> {
+        let word = self.0.load(Ordering::Relaxed);
+        let (value, at) = unpack(word);
+        (word != 0 && since(at, now) < OLD_MILLIS).then_some(value)
+    }
+}
+
 fn pack(value: f32, at: Millis) -> u64 {
     (u64::from(value.to_bits()) << 32) | (at.0 & 0xffff_ffff)
 }
@@ -49,10 +74,13 @@ fn unpack(word: u64) -> (f32, u32) {
 }
 
 fn decay(at: u32, now: Millis) -> f32 {
+    (-(since(at, now) as f32) / DECAY_MILLIS).exp()
+}
+
+fn since(at: u32, now: Millis) -> u32 {
     let passed = (now.0 as u32).wrapping_sub(at);
     // Another thread may have written a slightly later moment.
-    let passed = if passed > u32::MAX / 2 { 0 } else { passed };
-    (-(passed as f32) / DECAY_MILLIS).exp()
+    if passed > u32::MAX / 2 { 0 } else { passed }
 }
 
 #[cfg(test)]
@@ -79,5 +107,21 @@ mod tests {
         ewma.observe(Duration::from_millis(8), Millis(u64::from(u32::MAX) - 10));
         let after = ewma.micros(Millis(u64::from(u32::MAX) + 90)).unwrap();
         assert!(after > 7_900.0 && after < 8_000.0, "{after}");
+    }
+
+    #[test]
+    fn a_mean_forgets_a_peak_with_the_next_requests() {
+        let mean = Mean::default();
+        assert_eq!(mean.micros(Millis(5)), None);
+        for at in 0..8 {
+            mean.observe(Duration::from_millis(1), Millis(10 + at));
+        }
+        mean.observe(Duration::from_millis(17), Millis(20));
+        assert_eq!(mean.micros(Millis(20)), Some(3_000.0));
+        for at in 0..20 {
+            mean.observe(Duration::from_millis(1), Millis(21 + at));
+        }
+        assert!(mean.micros(Millis(40)).unwrap() < 1_200.0);
+        assert_eq!(mean.micros(Millis(40 + u64::from(OLD_MILLIS))), None);
     }
 }

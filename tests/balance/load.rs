@@ -82,6 +82,10 @@ fn a_slow_endpoint_gets_less_than_a_fifth_of_its_share() {
     latencies[3] = 100;
     for (algorithm, clients) in [
         (Algorithm::LeastRequest, 64),
+        (Algorithm::LeastRequest, 8),
+        (Algorithm::LeastRequest, 3),
+        (Algorithm::LeastRequest, 2),
+        (Algorithm::LeastRequest, 1),
         (Algorithm::PeakEwma, 64),
         (Algorithm::PeakEwma, 8),
         (Algorithm::PeakEwma, 1),
@@ -96,9 +100,28 @@ fn a_slow_endpoint_gets_less_than_a_fifth_of_its_share() {
 }
 
 #[test]
-fn equals_share_by_weight_under_ewma() {
-    for clients in [1, 4, 64] {
-        let shares = simulate(Algorithm::PeakEwma, &[20, 20, 20], &[2, 1, 1], clients);
-        assert!((0.4..0.6).contains(&shares[0]), "{clients}: {shares:?}");
+fn equals_share_by_weight_whatever_is_measured() {
+    for algorithm in [Algorithm::PeakEwma, Algorithm::LeastRequest] {
+        for clients in [1, 4, 64] {
+            let shares = simulate(algorithm, &[20, 20, 20], &[2, 1, 1], clients);
+            assert!((0.4..0.6).contains(&shares[0]), "{algorithm:?} {clients}: {shares:?}");
+        }
     }
+}
+
+#[test]
+fn who_fails_fast_gets_no_more_than_its_turns() {
+    let mut bench = bench();
+    let mut model = model(statics(&[1, 1, 1, 1]));
+    model.algorithm = Algorithm::LeastRequest;
+    let pool = bench.bind(model, NOON);
+    let mut counts = [0_usize; 4];
+    for _ in 0..4_000 {
+        let index = bench.index(&pool, NOON);
+        counts[index] += 1;
+        let (status, millis) = if index == 2 { (500, 1) } else { (200, 50) };
+        let latency = Duration::from_millis(millis);
+        pool.endpoints[index].state.report(Outcome::Answered { status, latency }, NOON);
+    }
+    assert_eq!(counts, [1_000; 4], "{counts:?}");
 }

@@ -46,7 +46,8 @@ pub enum Algorithm {
     /// Smooth weighted round robin with a random start, exact over any window.
     #[default]
     RoundRobin,
-    /// The endpoint with the fewest requests in flight for its weight, counted over all workers.
+    /// The endpoint with the fewest requests in flight for its weight, counted over all workers. Equals
+    /// take turns; one whose answers take more than twice as long stands back from a tie.
     LeastRequest,
     /// Of two endpoints, the one with the lower peak-sensitive latency times requests in flight.
     PeakEwma,
