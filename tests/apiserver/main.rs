@@ -18,6 +18,9 @@ mod control;
 mod crd;
 mod events;
 mod ingress;
+mod metadata;
+#[path = "../../src/api/validate/tests/metadata_cases.rs"]
+mod metadata_cases;
 mod objects;
 #[path = "../support/pool.rs"]
 mod pool;

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::problem::{FieldPath, Problem, Segment, shortened};
+use super::problem::{FieldPath, Problem, Segment};
 
 /// Decodes a value as a type.
 ///
@@ -74,63 +74,4 @@ pub(super) fn unread_fields(value: &Value, typed: &impl Serialize) -> Vec<Proble
         walk(value, &after, &mut Vec::new(), &mut lost);
     }
     lost
-}
-
-/// Checks the names of an object, as the API server does for every kind.
-/// Source: RFC 1123; Kubernetes object names and namespaces.
-pub(super) fn names(object: &Value, is_namespaced: bool) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let metadata = object.get("metadata");
-    if metadata.is_some_and(|metadata| !metadata.is_object()) {
-        return vec![Problem::at(&["metadata"], "must be a mapping with a name")];
-    }
-    let field = |name: &str| metadata.and_then(|metadata| metadata.get(name));
-    match field("name") {
-        None | Some(Value::Null) => {
-            problems.push(Problem::at(&["metadata", "name"], "is required: name the object"));
-        }
-        Some(Value::String(name)) if is_dns_name(name) => {}
-        Some(other) => {
-            problems.push(wrong_name("name", "letters, digits, - and . (at most 253)", other));
-        }
-    }
-    match field("namespace") {
-        None | Some(Value::Null) => {}
-        Some(Value::String(name)) if name.is_empty() => {}
-        Some(Value::String(name)) if is_namespaced && is_label(name) => {}
-        Some(_) if !is_namespaced => {
-            problems.push(Problem::at(&["metadata", "namespace"], "this kind has no namespace"));
-        }
-        Some(other) => {
-            problems.push(wrong_name("namespace", "letters, digits and - (at most 63)", other));
-        }
-    }
-    problems
-}
-
-fn wrong_name(field: &str, right: &str, value: &Value) -> Problem {
-    let given = shortened(&value.to_string());
-    let message = match value {
-        Value::String(_) => format!("must be lower case {right}, not {given}"),
-        Value::Bool(_) | Value::Number(_) => {
-            format!("must be a string, not {given}: write it in quotes")
-        }
-        _ => format!("must be a string, not {given}"),
-    };
-    Problem::at(&["metadata", field], message)
-}
-
-fn is_dns_name(name: &str) -> bool {
-    name.len() <= 253 && name.split('.').all(is_label_of_any_length)
-}
-
-fn is_label(name: &str) -> bool {
-    name.len() <= 63 && is_label_of_any_length(name)
-}
-
-fn is_label_of_any_length(name: &str) -> bool {
-    !name.is_empty()
-        && !name.starts_with('-')
-        && !name.ends_with('-')
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }

@@ -10,15 +10,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::decode::{decode, names, unread_fields};
+use super::decode::{decode, unread_fields};
 use super::flaws;
 use super::hint::closest;
 use super::locate::Map;
+use super::metadata;
 use super::parts::{Part, parts};
 use super::pool::PoolSchema;
-use super::problem::{FieldPath, Problem, Segment, shortened};
+use super::problem::{FieldPath, Problem, Segment, first_of, shortened};
 use super::text::{Format, SyntaxError, text};
-use super::yaml::first_of;
+use super::yaml;
 use super::zeros::Zeros;
 use crate::api::{Kind, Object, ObjectKey};
 
@@ -108,7 +109,7 @@ const NAMING: [&str; 5] = ["apiVersion", "kind", "metadata", "name", "namespace"
 fn unreadable(error: &SyntaxError, text: &str, position: usize) -> Document {
     let problem = Problem { place: error.place, ..Problem::at(&[], error.to_string()) };
     let repeated = error.repeated.as_deref();
-    let first = || serde_json::from_str(text).ok().or_else(|| first_of(text));
+    let first = || serde_json::from_str(text).ok().or_else(|| yaml::first_of(text));
     let value: Option<Value> = repeated.and_then(|_| first());
     let is_named = repeated.is_some_and(|field| !NAMING.contains(&field));
     let (name, identity) = match value.as_ref().map(|value| (value, kind_of(value))) {
@@ -223,9 +224,12 @@ fn judge(value: Value, position: usize, schema: &PoolSchema) -> Document {
     let (name, identity) = named(&value, kind, position);
     let key = identity.as_ref().map(|(_, key)| key.clone());
     let verdict = match of_kind(kind, value, key, schema) {
-        Ok((object, notes)) => match flaws::apart(object) {
-            (object, wrong) if wrong.is_empty() => Verdict::Read(object, notes),
-            (object, wrong) => Verdict::Flawed(object, wrong),
+        Ok(Reading { object, notes, mut flaws }) => match flaws::apart(object) {
+            (object, wrong) if wrong.is_empty() && flaws.is_empty() => Verdict::Read(object, notes),
+            (object, wrong) => {
+                flaws.extend(wrong);
+                Verdict::Flawed(object, first_of(flaws))
+            }
         },
         Err(problems) => Verdict::Refused(problems),
     };
@@ -281,13 +285,18 @@ fn wrong_version(version: &str, right: &str) -> Problem {
     Problem::at(&["apiVersion"], format!("must be {right}, not {:?}", shortened(version)))
 }
 
-type Typed = Result<(Object, Vec<Problem>), Vec<Problem>>;
+/// Reading is what became of an object that is of use.
+struct Reading {
+    object: Object,
+    /// What is ignored.
+    notes: Vec<Problem>,
+    /// What is wrong and was taken out.
+    flaws: Vec<Problem>,
+}
+
+type Typed = Result<Reading, Vec<Problem>>;
 
 fn of_kind(kind: Kind, mut value: Value, key: Option<ObjectKey>, schema: &PoolSchema) -> Typed {
-    let problems = names(&value, kind.is_namespaced());
-    if kind != Kind::BackendPool && !problems.is_empty() {
-        return Err(problems);
-    }
     if let (Some(ObjectKey { namespace, .. }), Some(Value::Object(metadata))) =
         (key, value.get_mut("metadata"))
         && kind.is_namespaced()
@@ -295,13 +304,32 @@ fn of_kind(kind: Kind, mut value: Value, key: Option<ObjectKey>, schema: &PoolSc
     {
         metadata.insert("namespace".to_owned(), Value::String(namespace));
     }
+    if kind == Kind::BackendPool {
+        let object = Object::BackendPool(Arc::new(schema.validate(value)?));
+        return Ok(Reading { object, notes: Vec::new(), flaws: Vec::new() });
+    }
+    let judged = metadata::judge(&mut value, kind, schema.metadata());
+    if !judged.unusable.is_empty() {
+        return Err(judged.into_problems());
+    }
+    let (flaws, notes) = (judged.flaws, judged.notes);
+    match foreign(kind, value) {
+        Ok(reading) => Ok(Reading {
+            flaws,
+            notes: notes.into_iter().chain(reading.notes).collect(),
+            ..reading
+        }),
+        Err(problems) => Err(first_of(flaws.into_iter().chain(problems).collect())),
+    }
+}
+
+/// Reads an object of a kind that is not ours, whose metadata is right.
+fn foreign(kind: Kind, mut value: Value) -> Typed {
     match kind {
-        Kind::BackendPool => {
-            let pool = schema.validate(value)?;
-            Ok((Object::BackendPool(Arc::new(pool)), Vec::new()))
-        }
         Kind::ConfigMap => typed::<ConfigMap>(value, Object::ConfigMap),
-        Kind::DnsRecord => Err(vec![Problem::at(&["kind"], "is not read from manifests")]),
+        Kind::BackendPool | Kind::DnsRecord => {
+            Err(vec![Problem::at(&["kind"], "is not read like this")])
+        }
         Kind::EndpointSlice => typed::<EndpointSlice>(value, Object::EndpointSlice),
         Kind::Ingress => typed::<Ingress>(value, Object::Ingress),
         Kind::IngressClass => typed::<IngressClass>(value, Object::IngressClass),
@@ -341,5 +369,5 @@ fn secret(value: Value) -> Typed {
 fn typed<T: DeserializeOwned + Serialize>(value: Value, wrap: impl Fn(Arc<T>) -> Object) -> Typed {
     let typed: T = decode(value.clone()).map_err(|problem| vec![problem])?;
     let notes = unread_fields(&value, &typed);
-    Ok((wrap(Arc::new(typed)), notes))
+    Ok(Reading { object: wrap(Arc::new(typed)), notes, flaws: Vec::new() })
 }

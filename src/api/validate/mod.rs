@@ -11,6 +11,7 @@ mod flaws;
 mod hint;
 mod json;
 mod locate;
+mod metadata;
 mod parts;
 mod pool;
 mod problem;

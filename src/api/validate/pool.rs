@@ -3,16 +3,18 @@
 use kube_cel::{CompiledSchema, Validator, compile_schema};
 use serde_json::Value;
 
-use super::decode::{decode, names};
+use super::decode::decode;
 use super::defaults::{complete, prune};
+use super::metadata;
 use super::problem::{FieldPath, Findings, MAX_PROBLEMS, MORE, Problem, Segment};
 use super::schema::{Schema, Shape};
-use crate::api::{BackendPool, backend_pool_crd};
+use crate::api::{BackendPool, Kind, backend_pool_crd};
 
-/// PoolSchema is the CRD of BackendPool, ready to validate.
+/// PoolSchema is the CRD of BackendPool and the schema of metadata, ready to validate.
 #[derive(Debug)]
 pub struct PoolSchema {
     structure: Schema,
+    metadata: Schema,
     rules: CompiledSchema,
     evaluator: Validator,
 }
@@ -37,7 +39,13 @@ impl PoolSchema {
             return Err(UnusableSchema(format!("{:?}", rules.compilation_errors())));
         }
         let structure = Schema::parse(schema).map_err(UnusableSchema)?;
-        Ok(Self { structure, rules, evaluator: Validator::new() })
+        let metadata = metadata::shape().map_err(UnusableSchema)?;
+        Ok(Self { structure, metadata, rules, evaluator: Validator::new() })
+    }
+
+    /// Returns the schema of metadata, which is that of every kind.
+    pub(super) fn metadata(&self) -> &Schema {
+        &self.metadata
     }
 
     /// Validates one object of kind BackendPool, and returns it with its defaults.
@@ -51,7 +59,8 @@ impl PoolSchema {
             fields.remove("status");
         }
         complete(&mut object, &self.structure);
-        let mut problems = names(&object, true);
+        let judged = metadata::judge(&mut object, Kind::BackendPool, &self.metadata);
+        let mut problems = judged.into_problems();
         let structure = self.check_structure(&object);
         // As in the API server: rules are about objects whose structure is right.
         let fits = structure.fits();

@@ -112,6 +112,18 @@ impl Problem {
     }
 }
 
+/// Returns the first problems of an object, and that there are more where there are.
+pub(super) fn first_of(mut problems: Vec<Problem>) -> Vec<Problem> {
+    let has_more = |one: &Problem| one.path.0.is_empty() && one.message == MORE;
+    let is_cut = problems.iter().any(has_more);
+    problems.retain(|one| !has_more(one));
+    if is_cut || problems.len() > MAX_PROBLEMS {
+        problems.truncate(MAX_PROBLEMS);
+        problems.push(Problem::at(&[], MORE));
+    }
+    problems
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.path.0.is_empty() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use regex::Regex;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::hint::closest;
 use super::problem::{Findings, Segment, shortened};
@@ -36,6 +36,10 @@ pub(super) enum Shape {
     Number { least: f64, most: f64 },
     /// True or false.
     Boolean,
+    /// A mapping of texts. None of them is said in a message: it may be part of a Secret.
+    Texts,
+    /// Anything.
+    Any,
 }
 
 /// Unique says what may occur only once in a list.
@@ -48,6 +52,7 @@ pub(super) enum Unique {
 
 /// Keywords of a node that are read below, or that say nothing about validity.
 const KEYWORDS: &[&str] = &[
+    "additionalProperties",
     "default",
     "description",
     "enum",
@@ -67,6 +72,7 @@ const KEYWORDS: &[&str] = &[
     "type",
     "x-kubernetes-list-map-keys",
     "x-kubernetes-list-type",
+    "x-kubernetes-preserve-unknown-fields",
     "x-kubernetes-validations",
 ];
 
@@ -118,7 +124,8 @@ impl Schema {
                     findings.add(format!("must be a number from {least} to {most}, not {number}"));
                 }
             }
-            (Shape::Boolean, Value::Bool(_)) => {}
+            (Shape::Boolean, Value::Bool(_)) | (Shape::Any, _) => {}
+            (Shape::Texts, Value::Object(texts)) => check_texts(texts, findings),
             (shape, other) => findings.add(shape.mismatch(other)),
         }
     }
@@ -206,6 +213,21 @@ fn check_fields(
     }
 }
 
+fn check_texts(texts: &Map<String, Value>, findings: &mut Findings) {
+    for (name, value) in texts {
+        let what = match value {
+            Value::Null | Value::String(_) => continue,
+            Value::Bool(_) => "a boolean: write the word in quotes",
+            Value::Number(_) => "a number: write it in quotes",
+            Value::Array(_) => "a list",
+            Value::Object(_) => "a mapping",
+        };
+        findings.within(Segment::Field(name.clone()), |findings| {
+            findings.add(format!("must be a string, not {what}"));
+        });
+    }
+}
+
 fn span(least: usize, most: usize) -> String {
     match (least, most) {
         (least, usize::MAX) => format!("at least {least}"),
@@ -217,6 +239,18 @@ fn span(least: usize, most: usize) -> String {
 
 impl Shape {
     fn parse(kind: &str, fields: &Map<String, Value>) -> Result<Self, String> {
+        let is_open =
+            fields.get("x-kubernetes-preserve-unknown-fields") == Some(&Value::Bool(true));
+        Ok(match (kind, fields.get("additionalProperties")) {
+            ("", None) if is_open => Self::Any,
+            ("object", Some(texts)) if *texts == json!({ "type": "string" }) => Self::Texts,
+            (_, Some(other)) => return Err(format!("additionalProperties {other} is not known")),
+            _ if is_open => return Err("only what has no type may hold unknown fields".to_owned()),
+            _ => return Self::of_type(kind, fields),
+        })
+    }
+
+    fn of_type(kind: &str, fields: &Map<String, Value>) -> Result<Self, String> {
         let count = |key: &str| fields.get(key).and_then(Value::as_u64).map(|n| n as usize);
         let bound = |key: &str| fields.get(key).and_then(Value::as_f64);
         Ok(match kind {
@@ -264,6 +298,8 @@ impl Shape {
             Self::Integer { .. } => ("a whole number", false),
             Self::Number { .. } => ("a number", false),
             Self::Boolean => ("true or false", false),
+            Self::Texts => return texts_instead_of(value),
+            Self::Any => ("anything", false),
         };
         if let (Self::Text { pattern: Some(pattern), .. }, Value::Number(number)) = (self, value)
             && let Some(words) = Wording::of(pattern.as_str())
@@ -299,6 +335,16 @@ impl Shape {
             Value::Object(_) => format!("must be {wanted}, not a mapping"),
         }
     }
+}
+
+/// Says nothing of the value.
+fn texts_instead_of(value: &Value) -> String {
+    let what = match value {
+        Value::Array(_) => "a list",
+        Value::String(_) => "a string",
+        _ => "one value",
+    };
+    format!("must be a mapping of strings, not {what}")
 }
 
 fn properties(fields: &Map<String, Value>) -> Result<BTreeMap<String, Schema>, String> {

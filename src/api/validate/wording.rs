@@ -80,6 +80,11 @@ const WORDINGS: &[Wording] = &[
                 ExternalName",
         meant: nothing,
     },
+    Wording {
+        pattern: r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9]([.,][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$",
+        right: "a time as in 2026-01-31T12:00:00Z",
+        meant: nothing,
+    },
 ];
 
 impl Wording {
@@ -122,7 +127,8 @@ fn hostname(text: &str) -> Option<String> {
     is_host.then(|| if is_below { format!("*.{labels}") } else { labels.to_owned() })
 }
 
-fn name(text: &str) -> Option<String> {
+/// Returns a name of one part that a text was meant to be.
+pub(super) fn name(text: &str) -> Option<String> {
     let name = text.trim().to_ascii_lowercase().replace(['_', ' '], "-");
     is_label(&name).then_some(name)
 }

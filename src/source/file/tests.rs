@@ -476,3 +476,15 @@ fn what_is_right_of_a_flawed_service_is_told_and_what_is_wrong_is_a_trouble() {
         ["a.yaml:7:18: Service default/a: spec.ports[1].port: must be 1 to 65535, not 99999"]
     );
 }
+
+#[test]
+fn metadata_is_judged_as_by_the_api_server() {
+    let mut rig = Rig::new();
+    rig.write("a.yaml", &service("a", 80).replace("name: a }", "name: a, labels: { b c: d } }"));
+    rig.write("b.yaml", &service("b.c", 81));
+    let scan = rig.scan();
+    assert_eq!(scan.changes.iter().map(short).collect::<Vec<_>>(), ["+Service a", "!Service b.c"]);
+    let [label, name] = &troubles(&scan)[..] else { panic!("{:?}", troubles(&scan)) };
+    assert!(label.starts_with("a.yaml:4:32: Service default/a: metadata.labels[\"b c\"]: the key"));
+    assert!(name.starts_with("b.yaml:4:13: Service default/b.c: metadata.name: must be"), "{name}");
+}

@@ -92,13 +92,9 @@ fn other_kinds_are_decoded_strictly() {
         ),
         (
             "{apiVersion: v1, kind: Service, metadata: {name: a, namespace: no}}",
-            "metadata.namespace: must be a string, not false: write it in quotes",
+            "metadata.namespace: must be a string, not the boolean false: write the word in quotes",
         ),
         ("{apiVersion: v1, kind: Node, metadata: {name: A}}", "metadata.name: must be"),
-        (
-            "{apiVersion: v1, kind: Node, metadata: {name: a, namespace: b}}",
-            "metadata.namespace: this kind has no namespace",
-        ),
         (
             "{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: a}, \
              addressType: IPv4, endpoints: [{addresses: 1.2.3.4}]}",
@@ -288,7 +284,7 @@ fn a_number_that_begins_with_a_zero_is_refused_wherever_a_type_would_take_it() {
         format!("{{apiVersion: v1, kind: Node, metadata: {{name: a, labels: {{a: {value}}}}}}}")
     };
     assert!(refusal(&label("0100")).contains(&format!("metadata.labels.a: {why}")));
-    for value in ["'0100'", "2026-01-01", "10.0.0.1", "a:01"] {
+    for value in ["'0100'", "2026-01-01", "10.0.0.1", "a_01"] {
         assert_eq!(refusal(&label(value)), Vec::<String>::new(), "{value}");
     }
     // However many there are.

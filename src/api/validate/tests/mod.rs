@@ -1,6 +1,8 @@
 mod bounds;
 mod cases;
 mod kinds;
+mod metadata;
+mod metadata_cases;
 mod rules;
 mod structure;
 

@@ -215,11 +215,13 @@ fn names_are_dns_names() {
         ("7", "metadata: must be a mapping with a name"),
         (
             "{name: Shop}",
-            "metadata.name: must be lower case letters, digits, - and . (at most 253), not \"Shop\"",
+            "metadata.name: must be lower-case letters, digits, - and . (at most 253), with a \
+             letter or digit at both ends and around each dot, not \"Shop\": write shop",
         ),
         (
             "{name: a, namespace: a.b}",
-            "metadata.namespace: must be lower case letters, digits and - (at most 63), not \"a.b\"",
+            "metadata.namespace: must be lower-case letters, digits and - (at most 63), with a \
+             letter or digit at both ends, not \"a.b\"",
         ),
     ] {
         let text = format!(
