@@ -15,6 +15,7 @@ pub struct Readiness {
     draining: AtomicBool,
     trouble: Mutex<Option<String>>,
     refused: Mutex<(usize, Vec<String>)>,
+    judged: Mutex<(usize, Vec<String>)>,
 }
 
 /// What `/readyz` says.
@@ -25,7 +26,8 @@ pub(super) struct Report {
     pub(super) draining: bool,
     /// Why the source of the configuration cannot be followed; nothing while it is.
     pub(super) source: Option<String>,
-    /// The first problems of manifests that are read and refused.
+    /// The first problems of manifests that are read and refused, then the first objects that are taken
+    /// and of which some is refused.
     pub(super) refused: Vec<String>,
     pub(super) message: String,
 }
@@ -51,6 +53,11 @@ impl Readiness {
         *self.refused.lock() = (count, first);
     }
 
+    /// Says of how many objects that the source took some is refused, and of the first of them what.
+    pub fn set_judged(&self, count: usize, first: Vec<String>) {
+        *self.judged.lock() = (count, first);
+    }
+
     /// Returns whether this instance should get traffic.
     pub fn is_ready(&self) -> bool {
         self.synced.load(Ordering::Acquire) && !self.draining.load(Ordering::Acquire)
@@ -60,22 +67,38 @@ impl Readiness {
         let (synced, draining) =
             (self.synced.load(Ordering::Acquire), self.draining.load(Ordering::Acquire));
         let source = self.trouble.lock().clone();
-        let (count, refused) = self.refused.lock().clone();
-        let message = match (draining, synced, source.is_some(), count) {
+        let (count, mut refused) = self.refused.lock().clone();
+        let (judged, of_objects) = self.judged.lock().clone();
+        refused.extend(of_objects);
+        let message = match (draining, synced, source.is_some()) {
             (true, ..) => "draining".to_owned(),
-            (_, false, ..) => "the configuration has not been read yet".to_owned(),
-            (_, _, true, _) => {
+            (_, false, _) => "the configuration has not been read yet".to_owned(),
+            (_, _, true) => {
                 "serving the last good configuration: its source cannot be followed".to_owned()
             }
-            (_, _, _, 0) => "serving".to_owned(),
-            (_, _, _, 1) => {
-                "serving; 1 problem in the manifests: what was good before stays in use".to_owned()
-            }
-            (_, _, _, count) => format!(
-                "serving; {count} problems in the manifests: what was good before stays in use"
-            ),
+            _ => format!("serving{}{}", of_manifests(count), of_judged(judged)),
         };
         Report { ready: synced && !draining, synced, draining, source, refused, message }
+    }
+}
+
+fn of_manifests(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => "; 1 problem in the manifests: what was good before stays in use".to_owned(),
+        _ => {
+            format!("; {count} problems in the manifests: what was good before stays in use")
+        }
+    }
+}
+
+fn of_judged(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => "; 1 object is refused in whole or in part: `refused` says why".to_owned(),
+        _ => {
+            format!("; {count} objects are refused in whole or in part: `refused` says why")
+        }
     }
 }
 
@@ -100,6 +123,16 @@ mod tests {
         assert!(report.ready && report.source.is_none());
         assert_eq!(report.refused, ["a.yaml:1:2: wrong"]);
         assert!(report.message.contains("2 problems in the manifests"), "{}", report.message);
+        readiness.set_judged(1, vec!["BackendPool a/b: Invalid: wrong".into()]);
+        let report = readiness.report();
+        assert_eq!(report.refused, ["a.yaml:1:2: wrong", "BackendPool a/b: Invalid: wrong"]);
+        assert!(report.ready && report.message.contains("2 problems in the manifests"));
+        assert!(report.message.contains("1 object is refused"), "{}", report.message);
+        readiness.set_refused(0, Vec::new());
+        readiness.set_judged(3, Vec::new());
+        assert!(readiness.report().message.starts_with("serving; 3 objects are refused"));
+        readiness.set_judged(0, Vec::new());
+        assert_eq!(readiness.report().message, "serving");
         readiness.set_draining();
         assert!(!readiness.is_ready());
         assert_eq!(readiness.report().message, "draining");

@@ -79,6 +79,7 @@ pub(super) fn start(
     let (single_sender, singles) = watch::channel(BTreeSet::new());
     let (name_sender, names) = watch::channel(BTreeSet::new());
     let (state_sender, state) = watch::channel(State::default());
+    let (refused_sender, refused) = watch::channel(source::Refused::default());
     let options = translate::Options {
         standalone: origin.client().is_none(),
         ingress_class: args.ingress_class.as_str().into(),
@@ -94,6 +95,7 @@ pub(super) fn start(
         notes: note_sender.clone(),
         singles: single_sender,
         names: name_sender,
+        refused: refused_sender,
     };
     tasks.spawn(source::dns::run(names, batch_sender.clone(), Arc::clone(&metrics)));
     tasks.spawn(reconcile::run(reconciler, batches, outlets));
@@ -102,7 +104,7 @@ pub(super) fn start(
     let (loaded, certificates) = watch::channel(false);
     tasks.spawn(follow::tickets(args.tls_ticket_key_file.clone(), Arc::clone(&tls)));
     tasks.spawn(follow::certificates(table.clone(), tls, loaded));
-    tasks.spawn(follow::readiness(state, table, certificates, readiness, opener));
+    tasks.spawn(follow::readiness((state, refused), table, certificates, readiness, opener));
     tasks.spawn(events::run(readers.events, note_sender.clone()));
     let told = Told { updates, ingresses, notes, note_sender };
     match origin {

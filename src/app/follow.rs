@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::admin;
 use crate::proxy::Opener;
-use crate::source::State;
+use crate::source::{Refused, State};
 use crate::table::TableHandle;
 use crate::tls::{ServerTls, TicketKeys};
 
@@ -73,9 +73,9 @@ pub(super) async fn tickets(file: Option<PathBuf>, tls: Arc<ServerTls>) {
     }
 }
 
-/// Lets probes see how the source is, and clients in once there is something to serve.
+/// Lets probes see how the source is and what of it is refused, and clients in once there is something to serve.
 pub(super) async fn readiness(
-    mut state: watch::Receiver<State>,
+    (mut state, mut judged): (watch::Receiver<State>, watch::Receiver<Refused>),
     table: TableHandle,
     certificates: watch::Receiver<bool>,
     readiness: Arc<admin::Readiness>,
@@ -87,6 +87,8 @@ pub(super) async fn readiness(
         let now = state.borrow_and_update().clone();
         readiness.set_trouble(now.trouble);
         readiness.set_refused(now.refused.count, now.refused.first);
+        let Refused { count, first } = judged.borrow_and_update().clone();
+        readiness.set_judged(count, first);
         let is_settled = !now.synced || is_served();
         if now.synced && is_settled {
             readiness.set_synced();
@@ -94,6 +96,9 @@ pub(super) async fn readiness(
         }
         tokio::select! {
             changed = state.changed(), if is_settled => if changed.is_err() {
+                std::future::pending::<()>().await;
+            },
+            changed = judged.changed(), if is_settled => if changed.is_err() {
                 std::future::pending::<()>().await;
             },
             _ = tick.tick(), if !is_settled => {}

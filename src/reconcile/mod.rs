@@ -10,6 +10,7 @@ mod gather;
 mod health;
 mod last_good;
 mod run;
+mod verdicts;
 
 #[cfg(test)]
 mod tests;

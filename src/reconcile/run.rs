@@ -7,13 +7,14 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use super::verdicts::Verdicts;
 use super::{Gather, health, last_good};
 use crate::api::{
     Change, EventNote, IngressUpdate, Kind, ObjectKey, ObjectRef, Objects, StatusUpdate,
 };
 use crate::metrics::{CertificateExpiry, Metrics, ReconcileResult};
 use crate::model::{BackendTls, Changed, PoolName};
-use crate::source::Batch;
+use crate::source::{Batch, Refused};
 use crate::table::TableHandle;
 use crate::translate::{Options, Translator};
 use crate::upstream::{Pools, clock};
@@ -34,6 +35,9 @@ pub struct Reconciler {
     notes: Vec<EventNote>,
     told: BTreeMap<ObjectKey, StatusUpdate>,
     told_ingresses: BTreeMap<ObjectKey, IngressUpdate>,
+    verdicts: Verdicts,
+    /// Whether the source tells itself what it refuses: a directory does.
+    is_source_strict: bool,
     /// Certificates that pools show to their endpoints.
     shown: BTreeMap<PoolName, CertificateExpiry>,
 }
@@ -62,6 +66,8 @@ pub struct Outlets {
     pub singles: watch::Sender<BTreeSet<ObjectRef>>,
     /// Which names are to be resolved.
     pub names: watch::Sender<BTreeSet<ObjectKey>>,
+    /// Of which pools and Ingresses some is refused that the source took.
+    pub refused: watch::Sender<Refused>,
 }
 
 impl Reconciler {
@@ -73,6 +79,8 @@ impl Reconciler {
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
+            is_source_strict: options.standalone,
+            verdicts: Verdicts::default(),
             objects: Objects::default(),
             translator: Translator::new(options),
             table,
@@ -217,6 +225,7 @@ impl Reconciler {
         for key in judged {
             match self.update_of(&key) {
                 None => {
+                    self.verdicts.forget_pool(&key);
                     if self.told.remove(&key).is_some() {
                         // Without conditions and endpoints: the pool is gone.
                         new.push(gone(key));
@@ -224,6 +233,9 @@ impl Reconciler {
                 }
                 Some(update) => {
                     if made_anew.contains(&key) || self.told.get(&key) != Some(&update) {
+                        let is_unread =
+                            self.objects.invalid.contains_key(&(Kind::BackendPool, key.clone()));
+                        self.verdicts.note_pool(&update, is_unread && self.is_source_strict);
                         self.told.insert(key, update.clone());
                         new.push(update);
                     }
@@ -245,6 +257,10 @@ impl Reconciler {
         for key in judged {
             let before = self.told_ingresses.remove(&key);
             let update = self.translator.ingress_update_of(&key);
+            match &update {
+                Some(update) => self.verdicts.note_ingress(update),
+                None => self.verdicts.forget_ingress(&key),
+            }
             match update {
                 Some(update) if update.is_ours => {
                     if made_anew.contains(&key) || before.as_ref() != Some(&update) {
@@ -323,6 +339,7 @@ pub async fn run(mut reconciler: Reconciler, mut batches: mpsc::Receiver<Batch>,
             }
             _ = health.tick() => News { pools: reconciler.health_updates(), ..News::default() },
         };
+        tell(&outlets.refused, reconciler.verdicts.summary(), false);
         if outlets.tell(news).await.is_none() {
             return;
         }

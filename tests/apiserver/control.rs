@@ -62,6 +62,7 @@ impl Control {
         let (notes, _) = mpsc::channel(1);
         let (singles, wanted) = watch::channel(BTreeSet::new());
         let (names, _) = watch::channel(BTreeSet::new());
+        let (refused, _) = watch::channel(weir::source::Refused::default());
         let (state, state_seen) = watch::channel(State::default());
         let reconciler = Reconciler::new(
             translate::Options::default(),
@@ -69,7 +70,7 @@ impl Control {
             pools,
             Arc::clone(&metrics),
         );
-        let outlets = Outlets { pools: updates, ingresses, notes, singles, names };
+        let outlets = Outlets { pools: updates, ingresses, notes, singles, names, refused };
         let tasks = vec![
             tokio::spawn(kubernetes::run(
                 client,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::rig::{Backend, Weir, command, eventually, weir_fails};
+use crate::rig::{Backend, Client, Weir, command, eventually, weir_fails};
 
 fn good(backend: &Backend, name: &str, path: &str) -> String {
     format!(
@@ -231,4 +231,40 @@ fn a_reader_that_leaves_is_no_failure() {
         assert_eq!(output.status.code(), Some(0), "{args:?}");
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{args:?}");
     }
+}
+
+#[test]
+fn readyz_tells_of_a_pool_that_is_held_until_it_is_mended() {
+    let backend = Backend::start("ok", [127, 0, 0, 1], 0, Duration::ZERO);
+    let ready = |weir: &Weir| {
+        let answer = Client::connect(weir.admin, None).get("admin", "/readyz").unwrap();
+        assert_eq!(answer.status, 200, "the others are served: {}", answer.body);
+        serde_json::from_str::<serde_json::Value>(&answer.body).unwrap()
+    };
+    let weir = Weir::start(&good(&backend, "good", "/"));
+    assert_eq!(ready(&weir)["message"], "serving");
+    let other = |network: &str| {
+        good(&backend, "held", "/held") + &format!("  access: {{ allow: [{network}] }}\n")
+    };
+    weir.write("held.yaml", &other("10.0.0.0/33"));
+    eventually("it is told", || ready(&weir)["refused"].as_array().unwrap().len() == 1);
+    let said = ready(&weir);
+    let why = said["refused"][0].as_str().unwrap();
+    assert!(why.starts_with("BackendPool default/held: Invalid: spec.access.allow[0]: "), "{why}");
+    let message = said["message"].as_str().unwrap();
+    assert!(message.starts_with("serving; 1 object is refused in whole or in part"), "{message}");
+    assert_eq!(weir.client().get("pool.test", "/").unwrap().body, "ok");
+    // What the schema refuses is told once, by the file.
+    let wrong = good(&backend, "wrong", "/wrong").replace("port: ", "prot: ");
+    weir.write("wrong.yaml", &wrong);
+    eventually("both", || ready(&weir)["refused"][0].as_str().unwrap().contains("wrong.yaml:"));
+    let said = ready(&weir);
+    let of_objects = said["refused"].as_array().unwrap().iter();
+    let of_objects = of_objects.filter(|one| one.as_str().unwrap().starts_with("BackendPool"));
+    assert_eq!(of_objects.count(), 1, "{said}");
+    std::fs::remove_file(weir.manifests.join("wrong.yaml")).unwrap();
+    weir.write("held.yaml", &other("127.0.0.0/8"));
+    eventually("it is mended", || ready(&weir)["message"] == "serving");
+    assert_eq!(ready(&weir)["refused"], serde_json::json!([]));
+    assert_eq!(weir.client().get("pool.test", "/held").unwrap().body, "ok");
 }
