@@ -54,7 +54,7 @@ pub(super) async fn attempt(
     timer: &Timer,
 ) -> Result<Sent, Failure> {
     let mut is_fresh = false;
-    let protocol = spoken(request, agreed);
+    let mut protocol = spoken_first(request, agreed);
     loop {
         let opened = match protocol {
             Protocol::Http1 => {
@@ -66,7 +66,8 @@ pub(super) async fn attempt(
             Ok(opened) => opened,
             // It need not speak what it does not declare.
             Err((Reason::UpstreamTls, _)) if protocol != agreed => {
-                return Err(not_sent(Reason::NotImplemented, Outcome::ClientGone, head, body));
+                protocol = agreed;
+                continue;
             }
             Err((reason, outcome)) => return Err(not_sent(reason, outcome, head, body)),
         };
@@ -103,8 +104,8 @@ pub(super) async fn attempt(
 }
 
 /// Returns what a request is sent in. Where endpoints speak HTTP/2 over TLS the handshake agrees on it, and
-/// for a WebSocket on HTTP/1.1: few take the extended CONNECT of RFC 8441. Source: RFC 7301 §3.
-fn spoken(request: &Forward<'_>, agreed: Protocol) -> Protocol {
+/// for a WebSocket on HTTP/1.1 where it can: few take the extended CONNECT of RFC 8441. Source: RFC 7301 §3.
+fn spoken_first(request: &Forward<'_>, agreed: Protocol) -> Protocol {
     let falls_back = request.admitted.is_upgrade && request.pool.transport.is_tls();
     if falls_back { Protocol::Http1 } else { agreed }
 }
@@ -132,7 +133,8 @@ fn begin(
         }
         Opened::Http2(slot) => {
             let head = outbound::http2(request)?;
-            let expectation = http2::Expectation { is_head, is_held };
+            let is_websocket = request.admitted.is_upgrade;
+            let expectation = http2::Expectation { is_head, is_held, is_websocket };
             let exchange = http2::Exchange::new(slot, head, body, expectation);
             Ok(Exchange::Http2(Box::new((exchange, None))))
         }
@@ -153,8 +155,9 @@ fn not_sent(reason: Reason, outcome: Outcome, head: BytesMut, body: RequestBody)
         is_answered: false,
         is_reused: false,
     };
-    // Another endpoint speaks no other protocol.
-    let condition = (reason != Reason::NotImplemented).then_some(RetryCondition::ConnectFailure);
+    // Another endpoint speaks no other protocol, and thinks no better of the request.
+    let is_final = matches!(reason, Reason::NotImplemented | Reason::BadRequest);
+    let condition = (!is_final).then_some(RetryCondition::ConnectFailure);
     Failure { reason, outcome, condition, unsent: Some(unsent) }
 }
 

@@ -115,6 +115,19 @@ impl Exchange {
         }
     }
 
+    /// Whether the endpoint's answer ends HTTP here: it is a WebSocket from now on.
+    pub(super) fn is_tunnel(&self) -> bool {
+        match self {
+            Self::Http1(_, head) => {
+                head.as_ref().is_some_and(|head| head.status == StatusCode::SWITCHING_PROTOCOLS)
+            }
+            Self::Http2(exchange) => {
+                let (exchange, head) = &**exchange;
+                head.as_ref().is_some_and(|head| exchange.is_tunnel(head))
+            }
+        }
+    }
+
     /// Turns into the body of the answer; nothing where its head has not come.
     pub(super) fn into_body(self) -> Option<EndpointBody> {
         match self {

@@ -63,11 +63,6 @@ pub(super) struct Answered {
 }
 
 impl Answered {
-    /// Returns whether the endpoint switched protocols.
-    pub(super) fn is_tunnel(&self) -> bool {
-        self.status == StatusCode::SWITCHING_PROTOCOLS
-    }
-
     /// Makes the answer to the client.
     pub(super) fn into_response(mut self, mut record: Record) -> Response<AnswerBody> {
         self.guards.is_grpc = record.version == Version::HTTP_2 && grpc::is_grpc(&self.headers);

@@ -1,9 +1,11 @@
 //! The head of a request, as an endpoint gets it.
 
 use bytes::BytesMut;
-use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
+use http::header::{
+    CONTENT_LENGTH, EXPECT, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, TRANSFER_ENCODING,
+};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, Request, Uri, Version, request};
+use http::{HeaderValue, Method, Request, Uri, Version, request};
 
 use super::forward::Forward;
 use super::gate::Admitted;
@@ -48,7 +50,7 @@ pub(super) fn encode(
     );
 }
 
-/// Returns the head as HTTP/2 has it.
+/// Returns the head as HTTP/2 has it; what opens a WebSocket becomes extended CONNECT.
 ///
 /// # Errors
 /// Where the host or the path cannot stand in one.
@@ -85,6 +87,13 @@ pub(super) fn http2(request: &Forward<'_>) -> Result<Request<()>, Reason> {
         headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
     }
     add_http2(headers, &parts.headers, &added(request));
+    if request.admitted.is_upgrade {
+        // Source: RFC 8441 §5.
+        headers.remove(SEC_WEBSOCKET_KEY);
+        headers.remove(SEC_WEBSOCKET_ACCEPT);
+        *head.method_mut() = Method::CONNECT;
+        head.extensions_mut().insert(h2::ext::Protocol::from_static("websocket"));
+    }
     Ok(head)
 }
 

@@ -41,6 +41,9 @@ struct Direction {
 enum Stage {
     #[default]
     Open,
+    /// Nothing more comes, or the stream broke: hyper reads one that its client reset as one that ended,
+    /// and its other half knows better a turn later.
+    Doubtful,
     /// Nothing more comes; the other side is to be told.
     Ending,
     Ended,
@@ -54,7 +57,7 @@ impl Direction {
         to: &mut W,
     ) -> Poll<io::Result<()>>
     where
-        R: AsyncRead + Unpin,
+        R: AsyncRead + AsyncWrite + Unpin,
         W: AsyncWrite + Unpin,
     {
         loop {
@@ -69,6 +72,12 @@ impl Direction {
             }
             match self.stage {
                 Stage::Open => ready!(self.fill(context, from, to))?,
+                Stage::Doubtful => {
+                    if let Poll::Ready(Err(error)) = Pin::new(&mut *from).poll_flush(context) {
+                        return Poll::Ready(Err(error));
+                    }
+                    self.stage = Stage::Ending;
+                }
                 Stage::Ending => {
                     ready!(Pin::new(&mut *to).poll_shutdown(context))?;
                     self.stage = Stage::Ended;
@@ -101,8 +110,9 @@ impl Direction {
             }
             Poll::Ready(Ok(0)) => {
                 keep_buffer(std::mem::take(&mut self.buffer));
-                self.stage = Stage::Ending;
-                Poll::Ready(Ok(()))
+                self.stage = Stage::Doubtful;
+                context.waker().wake_by_ref();
+                Poll::Pending
             }
             Poll::Ready(result) => Poll::Ready(result.map(|_| ())),
         }

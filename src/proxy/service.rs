@@ -44,8 +44,8 @@ pub(super) async fn respond(
         result = result.and_then(|answered| opening.check(answered).map_err(Stop::from));
     }
     let response = match result {
-        Ok(answered) => match upgrade.filter(|_| answered.is_tunnel()) {
-            Some(upgrade) => tunnel::open(answered, upgrade, record),
+        Ok(answered) => match upgrade.filter(|_| answered.exchange.is_tunnel()) {
+            Some(upgrade) => tunnel::open(answered, upgrade, &parts.headers, record),
             None => answered.into_response(record),
         },
         Err(Stop::Refused(refusal)) => refuse(client, &parts, refusal, record),

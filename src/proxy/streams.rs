@@ -6,10 +6,11 @@ use std::time::Instant;
 use super::attempt::{FULL_PAUSE, Opened, unopened};
 use super::deadline::before;
 use super::forward::Forward;
+use super::websocket;
 use super::wheel::Timer;
 use crate::metrics::Reason;
-use crate::upstream::http2::{self, Checkout};
-use crate::upstream::{Alpn, InFlight, OpenError, Outcome, clock};
+use crate::upstream::http2::{self, Checkout, Opening, Slot};
+use crate::upstream::{Alpn, EndpointState, InFlight, OpenError, Outcome, clock};
 
 /// Takes a place in an open connection, or opens one, or waits for either.
 pub(super) async fn open(
@@ -17,38 +18,27 @@ pub(super) async fn open(
     in_flight: &InFlight,
     timer: &Timer,
 ) -> Result<Opened, (Reason, Outcome)> {
-    // Only the extended CONNECT of RFC 8441 could carry a WebSocket, and few endpoints take it.
-    if request.admitted.is_upgrade {
-        return Err((Reason::NotImplemented, Outcome::ClientGone));
+    if request.admitted.is_upgrade && !websocket::is_whole(request.parts) {
+        return Err((Reason::BadRequest, Outcome::ClientGone));
     }
     let (worker, endpoint) = (&request.client.worker, in_flight.endpoint());
-    let (pool, transport) = (&request.pool.model, &request.pool.transport);
-    let owner = transport.tells_client().then(|| request.client.owner());
+    let pool = &request.pool.model;
+    let owner = request.pool.transport.tells_client().then(|| request.client.owner());
     let mut times = None;
     loop {
         let checkout = worker.streams.checkout(endpoint, request.pool, owner);
         if let Checkout::Ready(slot) = checkout {
-            return Ok(Opened::Http2(slot));
+            return opened(request, slot);
         }
         let now = clock::now();
         let until = *times.get_or_insert_with(|| now.plus(pool.connect_timeout));
         let deadline = request.deadline.map_or(until, |deadline| deadline.min(until));
         let waited = match checkout {
-            Checkout::Ready(slot) => return Ok(Opened::Http2(slot)),
+            Checkout::Ready(slot) => return opened(request, slot),
             Checkout::Open(opening) => {
-                let parties = owner.map(|_| request.client.parties());
-                let began = Instant::now();
-                let open = async {
-                    let stream = transport.open(endpoint.address(), Alpn::Http2, parties).await?;
-                    if transport.is_tls() && !stream.is_http2() {
-                        return Err(OpenError::Tls(io::Error::other("no agreement on HTTP/2")));
-                    }
-                    http2::begin(stream, opening, &endpoint.stats, worker.index, began)
-                        .await
-                        .map_err(OpenError::Connect)
-                };
+                let open = connect(request, endpoint, opening);
                 match before(timer, Some(deadline), open).await {
-                    Some(Ok(slot)) => return Ok(Opened::Http2(slot)),
+                    Some(Ok(slot)) => return opened(request, slot),
                     Some(Err(error)) => return Err(unopened(request, endpoint.address(), &error)),
                     None => None,
                 }
@@ -72,4 +62,35 @@ pub(super) async fn open(
             });
         }
     }
+}
+
+/// Opens a connection, and takes the first place in it.
+async fn connect(
+    request: &Forward<'_>,
+    endpoint: &EndpointState,
+    opening: Opening,
+) -> Result<Slot, OpenError> {
+    let (client, transport) = (request.client, &request.pool.transport);
+    let parties = transport.tells_client().then(|| client.parties());
+    let began = Instant::now();
+    let stream = transport.open(endpoint.address(), Alpn::Http2, parties).await?;
+    if transport.is_tls() && !stream.is_http2() {
+        return Err(OpenError::Tls(io::Error::other("no agreement on HTTP/2")));
+    }
+    let slot = http2::begin(stream, opening, &endpoint.stats, client.worker.index, began)
+        .await
+        .map_err(OpenError::Connect)?;
+    // What it takes besides requests, its settings say.
+    if request.admitted.is_upgrade {
+        slot.settled().await.map_err(OpenError::Connect)?;
+    }
+    Ok(slot)
+}
+
+/// Returns the place, where the endpoint takes there what is asked. Source: RFC 8441 §3.
+fn opened(request: &Forward<'_>, slot: Slot) -> Result<Opened, (Reason, Outcome)> {
+    if request.admitted.is_upgrade && !slot.takes_websockets() {
+        return Err((Reason::NotImplemented, Outcome::ClientGone));
+    }
+    Ok(Opened::Http2(slot))
 }

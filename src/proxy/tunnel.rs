@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{Response, StatusCode, Version};
+use http::{HeaderMap, Response, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -33,48 +33,66 @@ pub(super) enum Upgrade {
     Own(oneshot::Receiver<http1::Upgraded>),
 }
 
-/// Answers 101, or 200 over HTTP/2, and joins the client's connection to the endpoint's. What the request holds lasts
-/// as long as the tunnel.
+/// Answers 101, or 200 over HTTP/2, and joins the client's connection, or its stream, to the endpoint's. What
+/// the request holds lasts as long as the tunnel.
 pub(super) fn open(
     answered: Answered,
     upgrade: Upgrade,
+    asked: &HeaderMap,
     mut record: Record,
 ) -> Response<AnswerBody> {
-    let Answered { status, mut headers, exchange, guards } = answered;
-    // Streams do not switch protocols: an endpoint's 101 there is no valid answer.
-    let Exchange::Http1(exchange, _) = exchange else {
-        return Answered { status, headers, exchange, guards }.into_response(record);
-    };
+    let Answered { mut headers, exchange, guards, .. } = answered;
     clean_answer(&mut headers, true);
-    let mut status = status;
-    if record.version == Version::HTTP_2 {
+    let status = if record.version == Version::HTTP_2 {
         websocket::clean(&mut headers);
-        status = StatusCode::OK;
-    }
+        StatusCode::OK
+    } else {
+        if matches!(exchange, Exchange::Http2(_)) {
+            websocket::agree(&mut headers, asked);
+        }
+        StatusCode::SWITCHING_PROTOCOLS
+    };
     record.status = status.as_u16();
-    let (stream, ahead, lease) = exchange.into_tunnel();
-    let endpoint = Ahead { bytes: ahead.freeze(), stream };
-    tokio::task::spawn_local(async move {
-        match upgrade {
-            Upgrade::Hyper(upgrade) => {
-                let Ok(client) = upgrade.await else { return };
-                run(TokioIo::new(client), endpoint, guards, record).await;
-            }
-            Upgrade::Own(upgrade) => {
-                let Ok(client) = upgrade.await else { return };
-                let http1::Upgraded { stream, _client } = client;
-                run(stream, endpoint, guards, record).await;
+    match exchange {
+        Exchange::Http1(exchange, _) => {
+            let (stream, ahead, lease) = exchange.into_tunnel();
+            let endpoint = Ahead { bytes: ahead.freeze(), stream };
+            tokio::task::spawn_local(async move {
+                join(upgrade, endpoint, guards, record).await;
+                drop(lease);
+            });
+        }
+        Exchange::Http2(exchange) => {
+            if let Some(endpoint) = exchange.0.into_tunnel() {
+                tokio::task::spawn_local(join(upgrade, endpoint, guards, record));
             }
         }
-        drop(lease);
-    });
+    }
     let mut response = Response::new(AnswerBody::nothing());
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
 }
 
-async fn run<C, S>(mut client: C, endpoint: Ahead<S>, guards: Guards, mut record: Record)
+/// Waits for the client's side, and moves bytes.
+async fn join<S>(upgrade: Upgrade, endpoint: S, guards: Guards, record: Record)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    match upgrade {
+        Upgrade::Hyper(upgrade) => {
+            let Ok(client) = upgrade.await else { return };
+            run(TokioIo::new(client), endpoint, guards, record).await;
+        }
+        Upgrade::Own(upgrade) => {
+            let Ok(client) = upgrade.await else { return };
+            let http1::Upgraded { stream, _client } = client;
+            run(stream, endpoint, guards, record).await;
+        }
+    }
+}
+
+async fn run<C, S>(mut client: C, endpoint: S, guards: Guards, mut record: Record)
 where
     C: AsyncRead + AsyncWrite + Unpin,
     S: AsyncRead + AsyncWrite + Unpin,

@@ -1,16 +1,18 @@
 //! WebSocket over HTTP/2: a stream that the client opens with extended CONNECT is a WebSocket over
-//! HTTP/1.1 to the endpoint. Source: RFC 8441 §5.
+//! HTTP/1.1 to an endpoint that speaks that, and the other way round. Source: RFC 8441 §5.
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{
-    CONNECTION, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Version};
 use hyper::ext::Protocol;
 
+use super::exchange::Exchange;
 use super::forward::Answered;
 use crate::metrics::Reason;
 
@@ -18,7 +20,8 @@ use crate::metrics::Reason;
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Fields of the endpoint's answer that mean nothing over HTTP/2. Source: RFC 8441 §5.
-const DROPPED: [HeaderName; 4] = [SEC_WEBSOCKET_ACCEPT, UPGRADE, CONNECTION, TRANSFER_ENCODING];
+const DROPPED: [HeaderName; 5] =
+    [SEC_WEBSOCKET_ACCEPT, UPGRADE, CONNECTION, TRANSFER_ENCODING, CONTENT_LENGTH];
 
 /// Opening is a WebSocket whose endpoint has not agreed yet.
 #[derive(Debug)]
@@ -42,14 +45,18 @@ impl Opening {
     }
 
     /// Passes on an answer that means the same over HTTP/2: the endpoint agreed and proved that it
-    /// speaks WebSocket, or it refused. A success of another kind would look like an agreement.
+    /// speaks WebSocket, or it refused. A success of another kind would look like an agreement. Over
+    /// HTTP/2 an endpoint proves it by its settings.
     ///
     /// # Errors
     /// Where it is neither.
     pub(super) fn check(&self, answered: Answered) -> Result<Answered, Reason> {
         let is_success = answered.status.is_success();
-        let is_meant =
-            if answered.is_tunnel() { self.agrees(&answered.headers) } else { !is_success };
+        let is_meant = match (&answered.exchange, answered.exchange.is_tunnel()) {
+            (Exchange::Http1(..), true) => self.agrees(&answered.headers),
+            (Exchange::Http2(_), true) => true,
+            (_, false) => !is_success,
+        };
         if is_meant { Ok(answered) } else { Err(Reason::UpgradeFailed) }
     }
 
@@ -76,6 +83,25 @@ pub(super) fn clean(headers: &mut HeaderMap) {
     }
 }
 
+/// Returns whether a request opens a WebSocket as it should, so that Weir can agree to it for an endpoint
+/// that sees no key. Source: RFC 6455 §4.2.1.
+pub(super) fn is_whole(parts: &Parts) -> bool {
+    let mut keys = parts.headers.get_all(SEC_WEBSOCKET_KEY).iter();
+    let (Some(key), None) = (keys.next(), keys.next()) else { return false };
+    // Sixteen bytes in base64.
+    let is_key = key.len() == 24 && STANDARD.decode(key).is_ok_and(|bytes| bytes.len() == 16);
+    is_key && parts.method == Method::GET
+}
+
+/// Agrees to a client of HTTP/1.1, for an endpoint that has over HTTP/2.
+pub(super) fn agree(headers: &mut HeaderMap, asked: &HeaderMap) {
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    let key = asked.get(SEC_WEBSOCKET_KEY).map_or(&[][..], HeaderValue::as_bytes);
+    if let Ok(proof) = HeaderValue::from_str(&STANDARD.encode(accept_of(key))) {
+        headers.insert(SEC_WEBSOCKET_ACCEPT, proof);
+    }
+}
+
 fn accept_of(key: &[u8]) -> impl AsRef<[u8]> {
     let mut text = key.to_vec();
     text.extend_from_slice(GUID);
@@ -91,6 +117,31 @@ mod tests {
     fn the_proof_is_that_of_the_standard() {
         let accept = STANDARD.encode(accept_of(b"dGhlIHNhbXBsZSBub25jZQ=="));
         assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    /// Source: RFC 6455 §4.2.1.
+    #[test]
+    fn a_key_is_sixteen_bytes_once_in_a_get() {
+        let is_good = |method: Method, keys: &[&str]| {
+            let mut request = http::Request::new(());
+            *request.method_mut() = method;
+            for key in keys {
+                request.headers_mut().append(SEC_WEBSOCKET_KEY, key.parse().unwrap());
+            }
+            is_whole(&request.into_parts().0)
+        };
+        let key = "dGhlIHNhbXBsZSBub25jZQ==";
+        assert!(is_good(Method::GET, &[key]));
+        assert!(!is_good(Method::POST, &[key]));
+        for keys in [
+            &[][..],
+            &[key, key],
+            &["dGhl"],
+            &["dGhlIHNhbXBsZSBub25jZWFi"],
+            &["*hlIHNhbXBsZSBub25jZQ=="],
+        ] {
+            assert!(!is_good(Method::GET, keys), "{keys:?}");
+        }
     }
 
     fn connect(protocol: &'static str) -> Parts {

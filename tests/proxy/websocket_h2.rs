@@ -36,7 +36,7 @@ async fn echo() -> SocketAddr {
     address
 }
 
-async fn connect(rig: &Rig) -> SendRequest<Bytes> {
+pub async fn connect(rig: &Rig) -> SendRequest<Bytes> {
     let stream = TcpStream::connect(rig.http).await.unwrap();
     let (sender, connection) = h2::client::handshake(stream).await.unwrap();
     tokio::spawn(connection);
@@ -47,7 +47,7 @@ async fn connect(rig: &Rig) -> SendRequest<Bytes> {
     sender
 }
 
-fn opening(protocol: &'static str) -> Request<()> {
+pub fn opening(protocol: &'static str) -> Request<()> {
     let mut request = Request::builder()
         .method(Method::CONNECT)
         .uri("http://test.example/chat")
@@ -59,7 +59,7 @@ fn opening(protocol: &'static str) -> Request<()> {
 }
 
 /// Opens a WebSocket; on 200 its bytes go both ways through a pipe.
-async fn open(sender: &mut SendRequest<Bytes>) -> (Response<()>, DuplexStream) {
+pub async fn open(sender: &mut SendRequest<Bytes>) -> (Response<()>, DuplexStream) {
     let (answer, mut sending) = sender.send_request(opening("websocket"), false).unwrap();
     let (head, mut coming) = answer.await.unwrap().into_parts();
     let (near, far) = duplex(64 * 1024);
@@ -92,7 +92,7 @@ async fn open(sender: &mut SendRequest<Bytes>) -> (Response<()>, DuplexStream) {
     (Response::from_parts(head, ()), near)
 }
 
-fn in_flight(rig: &Rig) -> u32 {
+pub fn in_flight(rig: &Rig) -> u32 {
     let table = rig.table.load_full();
     table.pools().next().unwrap().endpoints[0].state.in_flight()
 }

@@ -122,6 +122,10 @@ impl Task {
             Poll::Pending
         })
         .await;
+        drop(connection);
+        if let Some(channel) = self.channel.upgrade() {
+            channel.changed.notify_waiters();
+        }
     }
 
     fn settle(&mut self) {

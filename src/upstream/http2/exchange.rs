@@ -10,7 +10,7 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Request, Response, StatusCode};
 
 use super::outgoing::Outgoing;
-use super::{Body, Error, Slot};
+use super::{Body, Error, Slot, Tunnel};
 use crate::upstream::http1::{Violation, parse_decimal};
 
 pub use super::outgoing::Again;
@@ -27,6 +27,8 @@ pub struct Expectation {
     pub is_head: bool,
     /// The body waits for `100 Continue`, or for [`Exchange::release`].
     pub is_held: bool,
+    /// The request opens a WebSocket: the stream stays open towards the endpoint.
+    pub is_websocket: bool,
 }
 
 /// Head is the beginning of a final answer; its fields are in the map that was given.
@@ -71,6 +73,8 @@ pub struct Exchange<B> {
     /// Nothing where the stream could not be begun.
     response: Option<ResponseFuture>,
     answer: Option<RecvStream>,
+    /// The way to the endpoint, of a WebSocket.
+    tunnel: Option<SendStream<Bytes>>,
     outgoing: Outgoing<B>,
     has_body: bool,
     slot: Slot,
@@ -93,8 +97,9 @@ where
         expectation: Expectation,
     ) -> Self {
         let has_body = body.is_some();
-        let begun = slot.sender().send_request(request, !has_body);
-        let (response, stream): (_, Option<SendStream<Bytes>>) = match begun {
+        let is_over = !has_body && !expectation.is_websocket;
+        let begun = slot.sender().send_request(request, is_over);
+        let (response, mut stream): (_, Option<SendStream<Bytes>>) = match begun {
             Ok((response, stream)) => (Some(response), Some(stream)),
             // The connection has just ended, or the endpoint wants no more streams in it.
             Err(_) => (None, None),
@@ -103,6 +108,7 @@ where
             is_begun: response.is_some(),
             response,
             answer: None,
+            tunnel: stream.take_if(|_| expectation.is_websocket),
             outgoing: Outgoing::new(stream, body, expectation.is_held),
             has_body,
             slot,
@@ -230,8 +236,22 @@ where
         self.outgoing.waits_for_client()
     }
 
+    /// Whether the endpoint agreed to a WebSocket: any success does. Source: RFC 8441 §5.
+    pub fn is_tunnel(&self, head: &Head) -> bool {
+        self.tunnel.is_some() && head.status.is_success()
+    }
+
+    /// Turns into the bytes both ways, after the head of an answer; nothing where none were asked for.
+    pub fn into_tunnel(self) -> Option<Tunnel> {
+        Some(Tunnel::new(self.tunnel?, self.answer?, self.slot))
+    }
+
     /// Turns into the body of the answer, which goes on sending the request where it is not sent.
     pub fn into_body(self, head: &Head) -> Body<B> {
+        if let Some(mut stream) = self.tunnel {
+            // Nothing follows a WebSocket that is refused.
+            let _ = stream.send_data(Bytes::new(), true);
+        }
         let outgoing = (!self.outgoing.is_sent()).then(|| Box::new(self.outgoing));
         Body::new(self.answer, head.length, outgoing, self.slot)
     }

@@ -7,6 +7,7 @@
 //! - A stream takes from an endpoint what its client has room for: 64 KiB wait at most, and they
 //!   never take the window of another stream.
 //! - What the endpoint says it did not process (GOAWAY, REFUSED_STREAM) counts as not sent.
+//! - A stream can be a WebSocket's, where the endpoint takes them: then it is a `Tunnel` (RFC 8441).
 //! - A stream that is dropped before its end is reset: the endpoint stops working for nobody.
 //!
 //! One thread owns a connection for life. Source: RFC 9113.
@@ -17,9 +18,11 @@ mod error;
 mod exchange;
 mod outgoing;
 mod pool;
+mod tunnel;
 
 pub use body::Body;
 pub use connection::begin;
 pub use error::Error;
 pub use exchange::{Again, Exchange, Expectation, Head, Unsent};
 pub use pool::{Checkout, Connections, Opening, Slot};
+pub use tunnel::Tunnel;

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
+use std::io;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -188,6 +189,8 @@ pub(super) struct Channel {
     pub(super) streams: Cell<usize>,
     /// Whether the endpoint's first settings have come; until then only who opened it uses it.
     is_settled: Cell<bool>,
+    /// Wakes who waits for them; also when the connection has ended.
+    pub(super) changed: Notify,
     is_used: Cell<bool>,
     idle_since: Cell<Millis>,
     /// The client's connection that alone may use it, where there is one.
@@ -204,6 +207,7 @@ impl Channel {
             owner: opening.owner.clone(),
             streams: Cell::new(0),
             is_settled: Cell::new(false),
+            changed: Notify::new(),
             is_used: Cell::new(false),
             idle_since: Cell::new(clock::now()),
         }
@@ -246,6 +250,7 @@ impl Channel {
             return false;
         }
         self.is_settled.set(true);
+        self.changed.notify_waiters();
         // At least the stream of who opened it goes.
         opening.shelf.room.set(self.room().max(1));
         true
@@ -321,6 +326,29 @@ impl Slot {
     /// Returns whether the connection has carried an exchange before.
     pub fn is_reused(&self) -> bool {
         self.is_reused
+    }
+
+    /// Waits for the endpoint's first settings.
+    ///
+    /// # Errors
+    /// Where the connection ends before they come.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    pub async fn settled(&self) -> io::Result<()> {
+        while !self.channel.is_settled.get() {
+            let changed = self.channel.changed.notified();
+            if !self.channel.is_open() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            changed.await;
+        }
+        Ok(())
+    }
+
+    /// Returns whether the endpoint has said that it takes WebSockets in streams. Source: RFC 8441 §3.
+    pub fn takes_websockets(&self) -> bool {
+        self.sender().is_extended_connect_protocol_enabled()
     }
 
     pub(super) fn sender(&self) -> SendRequest<Bytes> {

@@ -2,11 +2,10 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, Request};
-use weir::upstream::clock;
 
 use super::endpoint::{Asked, Endpoint};
 use super::{client, get, pool_of, read, send};
-use crate::rig::{Rig, options, route};
+use crate::rig::Rig;
 
 /// Answers with the body and the trailers of the request.
 async fn echo(mut asked: Asked) {
@@ -170,17 +169,4 @@ async fn a_request_counts_for_as_long_as_its_stream() {
     while in_flight() > 0 {
         tokio::task::yield_now().await;
     }
-}
-
-#[tokio::test]
-async fn a_websocket_is_for_endpoints_of_http1() {
-    let endpoint = Endpoint::start(echo).await;
-    let rig = Rig::with(pool_of(&[endpoint.address]), route(), options());
-    let upgrade = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
-    assert_eq!(rig.client().await.ask(upgrade).await.status, 501);
-    assert_eq!(endpoint.connections(), 0);
-    // The endpoint is none the worse for it.
-    let table = rig.table.load_full();
-    let state = &table.pools().next().unwrap().endpoints[0].state;
-    assert!(state.is_available(clock::now()));
 }

@@ -7,6 +7,7 @@ mod frames;
 mod grpc;
 mod secured;
 mod trouble;
+mod websocket;
 
 use std::net::SocketAddr;
 
