@@ -211,6 +211,41 @@ async fn connections_of_old_settings_are_not_used_again() {
     assert_eq!(endpoint.connections.load(Ordering::SeqCst), 2);
 }
 
+/// Source: RFC 5280 §6.3.
+#[tokio::test]
+async fn who_was_revoked_is_asked_nothing_more_and_a_list_has_to_be_new() {
+    let authority = Authority::new();
+    let (valid, revoked) = (authority.leaf(&["shop.internal"]), authority.leaf(&["shop.internal"]));
+    let with = |pem: String| BackendTlsSettings {
+        authorities: Authorities::Certificates(pem.into()),
+        ..settings(&authority)
+    };
+    for versions in [&[&rustls::version::TLS12][..], &[&rustls::version::TLS13]] {
+        let (good, _asked) = server_with(&valid, versions, None);
+        let (bad, _asked_too) = server_with(&revoked, versions, None);
+        let good = Endpoint::start_tls(good, path).await;
+        let bad = Endpoint::start_tls(bad, path).await;
+        let rig = Rig::start(over_tls(pool(&[bad.address]), settings(&authority)));
+        let mut client = rig.client().await;
+        let publish = |endpoint: &Endpoint, pem: String| {
+            rig.publish(over_tls(pool(&[endpoint.address]), with(pem)), route());
+        };
+        assert_eq!(client.get("/").await.text(), "/", "is not revoked yet");
+        // Neither the kept connection nor a session of it is used once the list is another.
+        publish(&bad, authority.pem_without(&[&revoked], false));
+        for _ in 0..2 {
+            assert_refused(&client.get("/").await);
+        }
+        assert_eq!(bad.received().len(), 1);
+        publish(&good, authority.pem_without(&[&revoked], false));
+        assert_eq!(client.get("/").await.text(), "/", "is not on the list");
+        publish(&good, authority.pem_without(&[], true));
+        assert_refused(&client.get("/").await);
+        publish(&bad, authority.pem_without(&[], false));
+        assert_eq!(client.get("/").await.text(), "/", "is taken off the list");
+    }
+}
+
 #[tokio::test]
 async fn a_failed_handshake_is_tried_on_another_endpoint_and_counts_for_ejection() {
     let (authority, other) = (Authority::new(), Authority::new());

@@ -1,9 +1,11 @@
 //! An authority, the certificates it signs, and TLS servers that show them.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, IsCa,
+    KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType, SerialNumber,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
@@ -64,6 +66,30 @@ impl Authority {
             der: certificate.der().clone(),
             key: PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
         }
+    }
+
+    /// Returns this authority and its list of revoked certificates; the list may have ended.
+    pub fn pem_without(&self, revoked: &[&Leaf], is_old: bool) -> String {
+        let now = rcgen::date_time_ymd(1970, 1, 1) + SystemTime::UNIX_EPOCH.elapsed().unwrap();
+        let day = Duration::from_secs(24 * 3600);
+        let revoked_certs = revoked.iter().map(|leaf| {
+            let (_, parsed) = x509_parser::parse_x509_certificate(&leaf.der).unwrap();
+            RevokedCertParams {
+                serial_number: SerialNumber::from_slice(parsed.raw_serial()),
+                revocation_time: now - day,
+                reason_code: None,
+                invalidity_date: None,
+            }
+        });
+        let list = CertificateRevocationListParams {
+            this_update: now - day * 7,
+            next_update: if is_old { now - day } else { now + day },
+            crl_number: 1.into(),
+            issuing_distribution_point: None,
+            revoked_certs: revoked_certs.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        self.pem() + &list.signed_by(&self.0).unwrap().pem().unwrap()
     }
 
     /// Returns what believes this authority alone.
