@@ -321,9 +321,11 @@ async fn answer_head(
 ) -> Result<StatusCode, Broken> {
     let mut deadlines = Deadlines::of(request, clock::now());
     timer.set(deadlines.next());
+    let early = &request.client.early;
+    let mut on_interim = |status, fields: &mut HeaderMap| early.pass_on(status, fields);
     poll_fn(|context: &mut Context<'_>| {
         loop {
-            if let Poll::Ready(result) = exchange.poll_head(context, headers) {
+            if let Poll::Ready(result) = exchange.poll_head(context, headers, &mut on_interim) {
                 return Poll::Ready(result.map_err(Broken::Http));
             }
             if timer.poll_due(context).is_pending() {

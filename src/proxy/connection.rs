@@ -22,6 +22,7 @@ use tokio::net::TcpStream;
 use super::body::AnswerBody;
 use super::client::{Trace, is_in};
 use super::client_body::ClientBody;
+use super::early::Early;
 use super::frames::Frames;
 use super::handshake::{ClientTls, handshake};
 use super::http1::Stream;
@@ -60,6 +61,8 @@ pub(super) struct Client {
     /// What the handshake told.
     pub(super) tls: Option<Box<ClientTls>>,
     pub(super) watch: Arc<Watch>,
+    /// Interim answers to the request that is being answered.
+    pub(super) early: Early,
     /// Where the client connected to, or what the PROXY header says of that.
     own: Option<SocketAddr>,
     /// Whom connections to endpoints belong to that tell them of this client; made when one does.
@@ -93,6 +96,7 @@ impl Client {
             tls: None,
             own: None,
             owner: OnceCell::new(),
+            early: Early::default(),
             watch: Arc::new(Watch::new(clock::now())),
         }
     }

@@ -9,7 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::client_body::{BodyError, ClientBody};
 use crate::metrics::Reason;
-use crate::upstream::{http1, http2};
+use crate::upstream::{OnInterim, http1, http2};
 
 /// Exchange is a request whose answer has not begun, and once it has, its head.
 #[derive(Debug)]
@@ -54,20 +54,24 @@ pub(super) struct Unsent {
 }
 
 impl Exchange {
-    /// Sends the request and waits for the head of the final answer.
+    /// Sends the request and waits for the head of the final answer; interim answers are told as they
+    /// come.
     pub(super) fn poll_head(
         &mut self,
         context: &mut Context<'_>,
         headers: &mut HeaderMap,
+        on_interim: &mut OnInterim<'_>,
     ) -> Poll<Result<StatusCode, ExchangeError>> {
         match self {
-            Self::Http1(exchange, head) => exchange.poll_head(context, headers).map(|polled| {
-                let found = polled.map_err(|error| ExchangeError::from(&error))?;
-                Ok(head.insert(found).status)
-            }),
+            Self::Http1(exchange, head) => {
+                exchange.poll_head(context, headers, on_interim).map(|polled| {
+                    let found = polled.map_err(|error| ExchangeError::from(&error))?;
+                    Ok(head.insert(found).status)
+                })
+            }
             Self::Http2(exchange) => {
                 let (exchange, head) = &mut **exchange;
-                exchange.poll_head(context, headers).map(|polled| {
+                exchange.poll_head(context, headers, on_interim).map(|polled| {
                     let found = polled.map_err(|error| ExchangeError::from(&error))?;
                     Ok(head.insert(found).status)
                 })

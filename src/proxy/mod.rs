@@ -20,6 +20,7 @@ mod client;
 mod client_body;
 mod connection;
 mod deadline;
+mod early;
 mod exchange;
 mod forward;
 mod frames;

@@ -87,3 +87,63 @@ async fn a_body_waits_for_100_continue() {
     client.send("hi").await;
     assert_eq!(client.answer(false).await.unwrap().text(), "hi");
 }
+
+#[tokio::test]
+async fn interim_answers_are_passed_on() {
+    const HINTS: &str = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\
+                         Connection: x-hop\r\nX-Hop: 1\r\nContent-Length: 3\r\n\r\n";
+    let endpoint = Endpoint::start(|request| {
+        let before = match request.head.split(' ').nth(1).unwrap() {
+            "/many" => HINTS.repeat(32),
+            // More than is kept for a client: what does not fit is left out.
+            "/large" => HINTS.replace("</a.css>", &format!("<{}>", "a".repeat(15_000))).repeat(3),
+            _ => format!("HTTP/1.1 102 Processing\r\n\r\n{HINTS}"),
+        };
+        let last = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfinal";
+        Reply::Keep([before.as_bytes(), last.as_bytes()].concat())
+    })
+    .await;
+    let rig = Rig::start(pool(&[endpoint.address]));
+    let mut client = rig.client().await;
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_eq!(client.answer(false).await.unwrap().status, 102);
+    let hints = client.answer(false).await.unwrap();
+    assert_eq!(hints.status, 103);
+    assert_eq!(hints.field("link"), Some("</a.css>; rel=preload"));
+    for hop in ["connection", "x-hop", "content-length", "date"] {
+        assert_eq!(hints.field(hop), None, "{hop}");
+    }
+    assert_eq!(client.answer(false).await.unwrap().text(), "final");
+    for (target, count) in [("/many", 32), ("/large", 1)] {
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+        for _ in 0..count {
+            assert_eq!(client.answer(false).await.unwrap().status, 103, "{target}");
+        }
+        assert_eq!(client.answer(false).await.unwrap().text(), "final", "{target}");
+    }
+    // HTTP/1.0 has none.
+    client.send("GET / HTTP/1.0\r\nHost: a\r\n\r\n").await;
+    assert_eq!(client.answer(false).await.unwrap().text(), "final");
+}
+
+#[tokio::test]
+async fn hints_and_100_continue_do_not_mix() {
+    let endpoint = Endpoint::start(|request| {
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        let hints = "HTTP/1.1 103 Early Hints\r\nLink: </b>\r\n\r\n";
+        let length = body.len();
+        Reply::Keep(
+            format!("{hints}HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}").into(),
+        )
+    })
+    .await;
+    let rig = Rig::start(pool(&[endpoint.address]));
+    let mut client = rig.client().await;
+    client
+        .send("PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+        .await;
+    assert_eq!(client.answer(false).await.unwrap().status, 100);
+    client.send("hi").await;
+    assert_eq!(client.answer(false).await.unwrap().status, 103);
+    assert_eq!(client.answer(false).await.unwrap().text(), "hi");
+}

@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING, UPGRADE};
-use http::{Method, StatusCode, Version, response};
+use http::{HeaderMap, HeaderName, Method, StatusCode, Version, response};
 
 use super::date;
 use crate::upstream::clock::Millis;
@@ -96,6 +96,18 @@ pub(super) fn encode(
     }
     if !has_date && !parts.status.is_informational() {
         date::with(now, |date| line(out, "date", date.as_bytes()));
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Writes an interim answer, which has no body. Source: RFC 9110 §15.2.
+pub(in crate::proxy) fn encode_interim(out: &mut BytesMut, status: StatusCode, fields: &HeaderMap) {
+    status_line(out, status);
+    let is_written = |name: &HeaderName| {
+        ![CONNECTION, TRANSFER_ENCODING, CONTENT_LENGTH, UPGRADE].contains(name)
+    };
+    for (name, value) in fields.iter().filter(|(name, _)| is_written(name)) {
+        line(out, name.as_str(), value.as_bytes());
     }
     out.extend_from_slice(b"\r\n");
 }

@@ -11,6 +11,7 @@ use http_body::Frame;
 
 use super::body::BodyError;
 use super::stream::Stream;
+use crate::proxy::early::Early;
 use crate::proxy::options::ClientLimits;
 use crate::proxy::socket::Socket;
 use crate::proxy::watch::Watch;
@@ -34,6 +35,8 @@ pub(super) struct Link {
     pieces: Pieces,
     /// What is left to be written of `100 Continue`, which goes out when the body is asked for.
     interim: &'static [u8],
+    /// Interim answers of an endpoint that are being written.
+    early: BytesMut,
 }
 
 /// Rest is what has not been read of the request's body.
@@ -57,7 +60,14 @@ impl Link {
         if !first.is_empty() {
             socket.bytes_came();
         }
-        Self { socket, input: first, rest: Rest::Nothing, pieces: Pieces::new(), interim: b"" }
+        Self {
+            socket,
+            input: first,
+            rest: Rest::Nothing,
+            pieces: Pieces::new(),
+            interim: b"",
+            early: BytesMut::new(),
+        }
     }
 
     /// Whether the client has sent something that is not read yet.
@@ -148,12 +158,8 @@ impl Link {
                 Rest::Broken => return Poll::Ready(Some(Err(BodyError::Broken))),
                 Rest::Length(_) | Rest::Chunked(_) => {}
             }
-            while !self.interim.is_empty() {
-                let parts = [IoSlice::new(self.interim)];
-                let count = ready!(self.socket.poll_write_parts(context, &parts))?;
-                self.interim.advance(count);
-                ready!(self.socket.poll_flush_stream(context))?;
-            }
+            ready!(self.poll_write_early(context))?;
+            ready!(self.poll_write_continue(context))?;
             if self.input.capacity() == 0 {
                 self.input = head_buffer();
             }
@@ -166,6 +172,42 @@ impl Link {
                 return Poll::Ready(Some(Err(BodyError::Broken)));
             }
             self.pieces.came(count, room);
+        }
+    }
+
+    fn poll_write_continue(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.interim.is_empty() {
+            let parts = [IoSlice::new(self.interim)];
+            let count = ready!(self.socket.poll_write_parts(context, &parts))?;
+            self.interim.advance(count);
+            ready!(self.socket.poll_flush_stream(context))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_write_early(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.early.is_empty() {
+            let parts = [IoSlice::new(&self.early)];
+            let count = ready!(self.socket.poll_write_parts(context, &parts))?;
+            self.early.advance(count);
+            ready!(self.socket.poll_flush_stream(context))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes the interim answers that wait. What has begun ends first.
+    pub(super) fn poll_early(
+        &mut self,
+        context: &mut Context<'_>,
+        early: &Early,
+    ) -> Poll<io::Result<()>> {
+        if self.interim.len() < CONTINUE.len() {
+            ready!(self.poll_write_continue(context))?;
+        }
+        loop {
+            ready!(self.poll_write_early(context))?;
+            let Some(next) = early.take() else { return Poll::Ready(Ok(())) };
+            self.early = next;
         }
     }
 

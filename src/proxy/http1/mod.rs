@@ -21,6 +21,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+pub(super) use answer::encode_interim;
 pub(super) use body::{Body, BodyError};
 pub(super) use serve::{Upgraded, serve};
 pub(super) use stream::Stream;

@@ -153,6 +153,7 @@ async fn exchange(
     let expects_continue = parts.version == Version::HTTP_11 && parts.headers.contains_key(EXPECT);
     link.borrow_mut().begin_body(framing, expects_continue);
     client.count_request();
+    client.early.begin(parts.version == Version::HTTP_11);
     let asked = Asked {
         method: parts.method.clone(),
         version: parts.version,
@@ -165,7 +166,11 @@ async fn exchange(
         if let Poll::Ready(response) = responding.as_mut().poll(context) {
             return Poll::Ready(Some(response));
         }
-        link.borrow_mut().poll_gone(context).map(|()| None)
+        let mut link = link.borrow_mut();
+        if let Poll::Ready(Err(_)) = link.poll_early(context, &client.early) {
+            return Poll::Ready(None);
+        }
+        link.poll_gone(context).map(|()| None)
     });
     // Dropping the answer that is being made gives up what it asked of the endpoint.
     let response = response.await.ok_or(Error::Closed)?;
@@ -222,6 +227,7 @@ async fn send(
     }
     turn::after_the_others().await;
     poll_fn(|context| {
+        ready!(link.borrow_mut().poll_early(context, &client.early)).map_err(Error::Io)?;
         let polled = outgoing.poll_send(&mut ToClient(link), context)?;
         let mut link = link.borrow_mut();
         let flushed = link.poll_flush(context).map_err(Error::Io)?;

@@ -8,10 +8,8 @@ use http::{HeaderMap, StatusCode};
 use super::framing::{framing, keeps_alive};
 use super::outgoing::Outgoing;
 use super::{Body, Connection, Error, Framing, Violation, parse, spare};
-use crate::upstream::Stream;
-
-/// Most interim answers before the final one.
-const INTERIM_LIMIT: u8 = 32;
+use crate::upstream::interim::INTERIM_LIMIT;
+use crate::upstream::{OnInterim, Stream};
 
 /// Expectation is what an answer depends on besides itself.
 #[derive(Clone, Copy, Debug, Default)]
@@ -94,7 +92,7 @@ where
     }
 
     /// Sends the request and waits for the head of the final answer, at the same time: an answer
-    /// may come before the request is sent.
+    /// may come before the request is sent. Interim answers are told as they come.
     ///
     /// # Errors
     /// Where the connection breaks, the answer is not valid, or the request body cannot be read.
@@ -102,6 +100,7 @@ where
         &mut self,
         context: &mut Context<'_>,
         headers: &mut HeaderMap,
+        on_interim: &mut OnInterim<'_>,
     ) -> Poll<Result<Head, Error>> {
         loop {
             self.send(context)?;
@@ -121,7 +120,7 @@ where
             if !self.outgoing.is_begun() {
                 return Poll::Ready(Err(Violation::Unasked.into()));
             }
-            if let Some(head) = self.final_head(headers)? {
+            if let Some(head) = self.final_head(headers, on_interim)? {
                 return Poll::Ready(Ok(head));
             }
         }
@@ -142,11 +141,23 @@ where
         Ok(())
     }
 
-    fn final_head(&mut self, headers: &mut HeaderMap) -> Result<Option<Head>, Error> {
+    fn final_head(
+        &mut self,
+        headers: &mut HeaderMap,
+        on_interim: &mut OnInterim<'_>,
+    ) -> Result<Option<Head>, Error> {
         let Self { connection, outgoing, expectation, interim, .. } = self;
-        Ok(take_final(&mut connection.buffer, headers, *expectation, interim, || {
-            outgoing.release();
-        })?)
+        let buffer = &mut connection.buffer;
+        Ok(take_final(
+            buffer,
+            headers,
+            *expectation,
+            interim,
+            &mut |status, headers| match status {
+                StatusCode::CONTINUE => outgoing.release(),
+                other => on_interim(other, headers),
+            },
+        )?)
     }
 
     /// Bytes of the request body that were taken from the client so far.
@@ -198,7 +209,7 @@ where
 }
 
 /// Takes the head of the final answer from the front of `input`; those before it are counted in
-/// `interim` and dropped. Nothing while it is not whole.
+/// `interim` and told. Nothing while it is not whole.
 ///
 /// # Errors
 /// Where a head is not valid, or was not asked for.
@@ -207,7 +218,7 @@ pub(super) fn take_final(
     headers: &mut HeaderMap,
     expectation: Expectation,
     interim: &mut u8,
-    mut on_continue: impl FnMut(),
+    on_interim: &mut OnInterim<'_>,
 ) -> Result<Option<Head>, Violation> {
     while let Some((status, version)) = parse::parse_head(input, headers)? {
         if status == StatusCode::SWITCHING_PROTOCOLS {
@@ -221,9 +232,7 @@ pub(super) fn take_final(
             if *interim > INTERIM_LIMIT {
                 return Err(Violation::Interim);
             }
-            if status == StatusCode::CONTINUE {
-                on_continue();
-            }
+            on_interim(status, headers);
             continue;
         }
         let framing = framing(expectation.is_head, status, version, headers)?;

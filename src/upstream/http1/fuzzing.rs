@@ -16,5 +16,5 @@ pub fn answer(
     expectation: Expectation,
     interim: &mut u8,
 ) -> Result<Option<Head>, Violation> {
-    take_final(input, headers, expectation, interim, || {})
+    take_final(input, headers, expectation, interim, &mut |_, _| {})
 }

@@ -11,12 +11,12 @@ use http::{HeaderMap, Request, Response, StatusCode};
 
 use super::outgoing::Outgoing;
 use super::{Body, Error, Slot, Tunnel};
+use crate::upstream::OnInterim;
 use crate::upstream::http1::{Violation, parse_decimal};
+use crate::upstream::interim::INTERIM_LIMIT;
 
 pub use super::outgoing::Again;
 
-/// Most interim answers before the final one.
-const INTERIM_LIMIT: u8 = 32;
 /// Most fields of an answer.
 const FIELDS_LIMIT: usize = 256;
 
@@ -123,7 +123,8 @@ where
         self.outgoing.release();
     }
 
-    /// Sends the request and waits for the head of the final answer, at the same time.
+    /// Sends the request and waits for the head of the final answer, at the same time. Interim
+    /// answers are told as they come.
     ///
     /// # Errors
     /// Where the stream or its connection ends, the answer is not valid, or the request body cannot
@@ -132,8 +133,9 @@ where
         &mut self,
         context: &mut Context<'_>,
         headers: &mut HeaderMap,
+        on_interim: &mut OnInterim<'_>,
     ) -> Poll<Result<Head, Error>> {
-        let polled = self.poll_answer(context);
+        let polled = self.poll_answer(context, on_interim);
         let response = match ready!(polled) {
             Ok(response) => response,
             Err(error) => {
@@ -152,12 +154,14 @@ where
     fn poll_answer(
         &mut self,
         context: &mut Context<'_>,
+        on_interim: &mut OnInterim<'_>,
     ) -> Poll<Result<Response<RecvStream>, Error>> {
         self.send(context)?;
         let Some(response) = &mut self.response else { return Poll::Ready(Err(Error::Refused)) };
         let mut is_told = false;
         while let Poll::Ready(Some(interim)) = response.poll_informational(context) {
-            let status = interim?.status();
+            let (parts, ()) = interim?.into_parts();
+            let (status, mut fields) = (parts.status, parts.headers);
             self.is_answered = true;
             self.interim += 1;
             if self.interim > INTERIM_LIMIT {
@@ -167,7 +171,10 @@ where
             if status == StatusCode::SWITCHING_PROTOCOLS {
                 return Poll::Ready(Err(Violation::UnaskedUpgrade.into()));
             }
-            is_told |= status == StatusCode::CONTINUE;
+            match status {
+                StatusCode::CONTINUE => is_told = true,
+                other => on_interim(other, &mut fields),
+            }
         }
         let polled = Pin::new(response).poll(context);
         if polled.is_pending() && is_told {

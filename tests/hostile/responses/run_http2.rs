@@ -10,7 +10,7 @@ use weir::model::{Pool, Protocol};
 use weir::proxy::Options;
 
 use super::http2::{Case, cases};
-use super::run::{is_expected, served_as};
+use super::run::{final_answer, is_expected, served_as};
 use crate::bench::CODECS;
 use crate::client::{Client, Got};
 use crate::h2::frames::{DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, field, frame};
@@ -97,7 +97,7 @@ async fn run(case: &Case) -> Result<(), String> {
     let mut client = Client::connect(rig.http).await;
     let request = format!("{} /hostile HTTP/1.1\r\nHost: front.example\r\n\r\n", case.method);
     client.send(request.as_bytes()).await;
-    let got = client.next(case.method == "HEAD").await;
+    let got = final_answer(&mut client, case.method == "HEAD").await;
     let stays = matches!(&got, Got::Answer(answer) if !answer.closes);
     is_expected(&case.expect, got)?;
     if stays {
