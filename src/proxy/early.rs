@@ -1,6 +1,6 @@
 //! Interim answers of endpoints, on their way to a client.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use bytes::BytesMut;
 use http::{HeaderMap, StatusCode};
@@ -15,19 +15,27 @@ const MOST: usize = 16 * 1024;
 /// Early holds the interim answers that a client over HTTP/1.1 has not been sent yet. HTTP/1.0 has
 /// none (RFC 9110 §15.2), and over HTTP/2 hyper's server sends none.
 #[derive(Debug, Default)]
-pub(super) struct Early(RefCell<Option<BytesMut>>);
+pub(super) struct Early {
+    is_taken: Cell<bool>,
+    // In a box, since they are rare and every connection has one of these.
+    waiting: RefCell<Option<Box<BytesMut>>>,
+}
 
 impl Early {
     /// Begins a request, of a client that takes interim answers or not.
-    pub(super) fn begin(&self, takes: bool) {
-        *self.0.borrow_mut() = takes.then(BytesMut::new);
+    pub(super) fn begin(&self, is_taken: bool) {
+        self.is_taken.set(is_taken);
+        *self.waiting.borrow_mut() = None;
     }
 
     /// Passes an interim answer on. Source: RFC 9110 §15.2.
     pub(super) fn pass_on(&self, status: StatusCode, fields: &mut HeaderMap) {
-        let mut waiting = self.0.borrow_mut();
-        let Some(waiting) = waiting.as_mut() else { return };
+        if !self.is_taken.get() {
+            return;
+        }
         clean_answer(fields, false);
+        let mut waiting = self.waiting.borrow_mut();
+        let waiting = waiting.get_or_insert_default();
         let before = waiting.len();
         http1::encode_interim(waiting, status, fields);
         if waiting.len() > MOST {
@@ -37,8 +45,6 @@ impl Early {
 
     /// Takes what waits.
     pub(super) fn take(&self) -> Option<BytesMut> {
-        let mut waiting = self.0.borrow_mut();
-        let waiting = waiting.as_mut().filter(|waiting| !waiting.is_empty())?;
-        Some(std::mem::take(waiting))
+        self.waiting.borrow_mut().take().map(|waiting| *waiting)
     }
 }
