@@ -180,6 +180,15 @@ spec:
         });
         refused.count() == 200
     });
+    let weir = json(&rig.kubectl("get pods -n weir-system -o json"));
+    for pod in weir["items"].as_array().expect("a list") {
+        let admin = format!("{}:9090", pod["status"]["podIP"].as_str().expect("an address"));
+        until("readyz to tell of it", || {
+            let (status, body) = rig.fetch(&admin, "admin", "/readyz").expect("an answer");
+            assert_eq!(status, 200, "others are served: {body}");
+            body.contains("invalid/")
+        });
+    }
     settle(rig, 3);
     rig.kubectl("delete namespace invalid --timeout=60s");
     load.end();
