@@ -270,12 +270,23 @@ fn parse(secret: &Secret) -> Result<Pair, String> {
 fn is_served(chain: &str, blocks: &[Pem]) -> Result<(), String> {
     let read: Vec<CertificateDer<'_>> = CertificateDer::pem_slice_iter(chain.as_bytes())
         .collect::<Result<_, _>>()
-        .map_err(|error| format!("tls.crt is not PEM: {error}"))?;
+        .map_err(|error| format!("tls.crt is not PEM: {}", unreadable(&error)))?;
     let same = read.iter().map(AsRef::as_ref).eq(blocks.iter().map(|block| &*block.contents));
     let leaf = read.first().filter(|_| same).ok_or("tls.crt holds lines that are not PEM")?;
     webpki::EndEntityCert::try_from(leaf)
         .map_err(|error| format!("block 1 of tls.crt is not a usable certificate: {error}"))?;
     Ok(())
+}
+
+/// Says what is wrong in words alone: the library's own quote the bytes, however many.
+fn unreadable(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "a block has no line END as its line BEGIN asks",
+        pem::Error::IllegalSectionStart { .. } => "a line BEGIN does not end with -----",
+        pem::Error::Base64Decode(_) => "a block is not base64",
+        pem::Error::SectionTooLarge => "a block is too large",
+        _ => "it cannot be read",
+    }
 }
 
 fn names_of(certificate: &X509Certificate<'_>) -> Vec<Hostname> {

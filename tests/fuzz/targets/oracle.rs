@@ -112,8 +112,11 @@ pub fn request(bytes: &[u8]) -> Option<Request1> {
 pub fn answer(bytes: &[u8], is_head: bool) -> Option<(StatusCode, Version, Message)> {
     let exchange = async {
         let script = Script::new(bytes, true);
+        // As many as Weir takes, and those that it writes itself; hyper's default is 100.
+        let mut builder = hyper::client::conn::http1::Builder::new();
+        builder.max_headers(300);
         let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(script).await.map_err(|e| e.to_string())?;
+            builder.handshake(script).await.map_err(|e| e.to_string())?;
         let method = if is_head { "HEAD" } else { "GET" };
         let request = Request::builder().method(method).uri("/").header("host", "a");
         let request = request.body(Empty::<Bytes>::new()).expect("a request");
