@@ -165,12 +165,11 @@ impl EndpointState {
             Outcome::ClientGone => return,
             Outcome::Answered { status, latency } => {
                 self.latency.peak.observe(latency, now);
-                let failed = status >= 500;
-                // Who fails fast is not faster for it.
-                if !failed {
+                // Who refuses or fails fast is not faster for it.
+                if status < 400 {
                     self.latency.mean.observe(latency, now);
                 }
-                failed
+                status >= 500
             }
             Outcome::ConnectFailed | Outcome::TlsFailed => {
                 self.refused_until.store(now.plus(REFUSED).0, Ordering::Relaxed);
@@ -251,8 +250,8 @@ impl EndpointState {
         self.latency.peak.micros(now)
     }
 
-    /// Returns the mean latency of the last answers that were no failures, in microseconds; nothing
-    /// where there was none for some seconds.
+    /// Returns the mean latency of the last answers below 400, in microseconds; nothing where there
+    /// was none for some minutes.
     pub fn mean_latency_micros(&self, now: Millis) -> Option<f32> {
         self.latency.mean.micros(now)
     }

@@ -46,8 +46,9 @@ impl Ewma {
 #[derive(Debug, Default)]
 pub(super) struct Mean(AtomicU64);
 
-/// After this time without a measurement nothing is known.
-const OLD_MILLIS: u32 = 10_000;
+/// After this time without a measurement nothing is known. Much longer than answers take, and than
+/// the turns that a slow endpoint leaves out.
+const OLD_MILLIS: u32 = 600_000;
 
 impl Mean {
     /// Takes a measurement into account.

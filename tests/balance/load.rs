@@ -109,8 +109,41 @@ fn equals_share_by_weight_whatever_is_measured() {
     }
 }
 
+/// Whoever's answers take seconds has its turns seldom, and is remembered until the next.
 #[test]
-fn who_fails_fast_gets_no_more_than_its_turns() {
+fn slow_is_slow_whatever_the_time_of_an_answer() {
+    for (fast, slow) in [(1, 10), (1_000, 10_000), (3_000, 30_000)] {
+        for clients in [1, 2, 3] {
+            let shares =
+                simulate(Algorithm::LeastRequest, &[fast, fast, slow, fast], &[1; 4], clients);
+            assert!(shares[2] < 0.05 && shares[2] > 0.0, "{fast} ms, {clients}: {shares:?}");
+        }
+    }
+}
+
+#[test]
+fn what_a_slow_one_gives_up_goes_to_all_others() {
+    for weights in [[1, 1, 1, 1], [1, 1, 1, 5], [5, 1, 1, 1]] {
+        let slow = if weights[0] == 5 { 0 } else { 3 };
+        let mut latencies = [10; 4];
+        latencies[slow] = 100;
+        let shares = simulate(Algorithm::LeastRequest, &latencies, &weights, 1);
+        let others: Vec<f64> = (0..4).filter(|at| *at != slow).map(|at| shares[at]).collect();
+        let mean = others.iter().sum::<f64>() / 3.0;
+        for share in &others {
+            assert!((share / mean - 1.0).abs() < 0.1, "{weights:?}: {shares:?}");
+        }
+    }
+}
+
+#[test]
+fn who_fails_or_refuses_fast_gets_no_more_than_its_turns() {
+    for bad in [500, 404, 429] {
+        fails_fast(bad);
+    }
+}
+
+fn fails_fast(bad: u16) {
     let mut bench = bench();
     let mut model = model(statics(&[1, 1, 1, 1]));
     model.algorithm = Algorithm::LeastRequest;
@@ -119,9 +152,9 @@ fn who_fails_fast_gets_no_more_than_its_turns() {
     for _ in 0..4_000 {
         let index = bench.index(&pool, NOON);
         counts[index] += 1;
-        let (status, millis) = if index == 2 { (500, 1) } else { (200, 50) };
+        let (status, millis) = if index == 2 { (bad, 1) } else { (200, 50) };
         let latency = Duration::from_millis(millis);
         pool.endpoints[index].state.report(Outcome::Answered { status, latency }, NOON);
     }
-    assert_eq!(counts, [1_000; 4], "{counts:?}");
+    assert_eq!(counts, [1_000; 4], "{bad}: {counts:?}");
 }

@@ -8,13 +8,19 @@ use crate::upstream::balance::group::Choice;
 /// Less is chance, and equals take turns.
 const CLEARLY: f32 = 2.0;
 
+/// A slow endpoint keeps at least one turn in so many, and so is seen to be fast again.
+const MOST: f32 = 20.0;
+
+/// Draws of another one that is not the same again.
+const DRAWS: usize = 8;
+
 /// Takes a choice with the fewest requests in flight for its weight: a true minimum, not the
 /// better of two.
 ///
 /// Whoever has its turn wins ties, and wins at once when it is idle; but while few requests are in
 /// flight nearly all are ties, and one that is ten times as slow would have a full share of turns.
 /// So it is compared with another one, and if its answers take r times as long, r being clearly more
-/// than 1, it keeps one turn in r and the other has the rest. Otherwise everybody is looked at, from
+/// than 1, it keeps one turn in r, at least one in 20, and the other has the rest. Otherwise everybody is looked at, from
 /// a place drawn by weight, so that nobody gains by standing behind somebody busy, and of a tie the
 /// clearly faster is taken.
 pub(in crate::upstream::balance) fn least_request(
@@ -48,15 +54,32 @@ pub(in crate::upstream::balance) fn least_request(
 /// Returns the place of who is looked at first: whose turn it is, or the one it is compared with.
 fn first(round: &Round<'_>, drawn: usize, random: &mut fastrand::Rng) -> usize {
     let turn = round.table.schedule.at(round.position);
-    let other = if drawn == turn { (drawn + 1) % round.choices.len().max(1) } else { drawn };
+    let Some(other) = another(round, turn, drawn, random) else { return turn };
     let ratio = match (round.usable(turn), round.usable(other)) {
         (Some(turn), Some(other)) => slowness(round, turn, other),
         _ => None,
     };
     match ratio {
-        Some(ratio) if random.f32() * ratio >= 1.0 => other,
+        Some(ratio) if random.f32() * ratio.min(MOST) >= 1.0 => other,
         _ => turn,
     }
+}
+
+/// Returns the place of one other, drawn by weight, so that what a slow one gives up goes to all.
+fn another(
+    round: &Round<'_>,
+    turn: usize,
+    drawn: usize,
+    random: &mut fastrand::Rng,
+) -> Option<usize> {
+    let count = round.choices.len();
+    if count < 2 {
+        return None;
+    }
+    let mut by_weight = std::iter::once(drawn).chain((0..DRAWS).map(|_| draw(round, random)));
+    let found = by_weight.find(|at| *at != turn && round.usable(*at).is_some());
+    // Where the one whose turn it is has nearly all of the weight.
+    found.or_else(|| Some((turn + 1 + random.usize(..count - 1)) % count))
 }
 
 /// Returns how many times as long as the other's an endpoint's answers take, if clearly so.
