@@ -222,6 +222,15 @@ impl Pattern {
         Ok(Self { source: source.into(), regex })
     }
 
+    /// Compiles `wider` for an expression that does not compile: it is shown, compared and ranked as
+    /// what was declared.
+    ///
+    /// # Errors
+    /// As [`Self::parse`], of `wider`.
+    pub fn in_place_of(declared: &str, wider: &str) -> Result<Self, InvalidName> {
+        Ok(Self { source: declared.into(), ..Self::parse(wider)? })
+    }
+
     /// Returns the expression as written.
     pub fn as_str(&self) -> &str {
         &self.source

@@ -12,7 +12,7 @@ use super::certificates;
 use super::class::{self, Ours};
 use super::pool::created;
 use super::problems::Problems;
-use super::routes::{Times, prefix};
+use super::routes::{Times, all_requests, of_path, prefix};
 use super::unit::{Port, ServicePort, Used};
 use crate::api::backend_pool::GROUP;
 use crate::api::{ConditionReason, Kind, ObjectKey};
@@ -63,9 +63,9 @@ pub(super) fn translate(context: Context<'_>, object: &Ingress) -> IngressResult
         let (with, without): (Vec<_>, Vec<_>) =
             hosts.into_iter().partition(|host| secured.holds(std::slice::from_ref(host)));
         for hosts in [with, without].into_iter().filter(|hosts| !hosts.is_empty()) {
-            reader.route(DEFAULT.to_owned(), hosts, everything(), pool.clone(), true);
+            reader.route(DEFAULT.to_owned(), hosts, all_requests(), pool.clone(), true);
         }
-        reader.route(DEFAULT.to_owned(), Vec::new(), everything(), pool, true);
+        reader.route(DEFAULT.to_owned(), Vec::new(), all_requests(), pool, true);
     }
     let mut result = reader.result;
     let IngressResult { routes, used, problems, .. } = &mut result;
@@ -103,10 +103,6 @@ impl Secured {
     }
 }
 
-fn everything() -> PathPattern {
-    PathPattern::Prefix("/".into())
-}
-
 struct Reader<'a> {
     context: Context<'a>,
     result: IngressResult,
@@ -135,14 +131,20 @@ impl Reader<'_> {
         let paths = rule.http.as_ref().map(|http| http.paths.as_slice()).unwrap_or_default();
         if let (true, Some(pool)) = (paths.is_empty(), default) {
             // Source: Ingress v1 IngressRule.http: without it all of the host is the default's.
-            self.route(index.to_string(), hostnames.clone(), everything(), pool.clone(), false);
+            self.route(index.to_string(), hostnames.clone(), all_requests(), pool.clone(), false);
         }
         for (number, path) in paths.iter().enumerate() {
             let field = format!("{field}.http.paths[{number}]");
             let Some(pattern) = self.pattern(path, &field) else { continue };
             let pool = self.backend(&path.backend, &format!("{field}.backend"));
             let pool = if self.knows_type(path, &field) { pool } else { self.nowhere() };
-            self.route(format!("{index}.{number}"), hostnames.clone(), pattern, pool, false);
+            self.route(
+                format!("{index}.{number}"),
+                hostnames.clone(),
+                of_path(pattern),
+                pool,
+                false,
+            );
         }
     }
 
@@ -150,7 +152,7 @@ impl Reader<'_> {
         &mut self,
         name: String,
         hostnames: Vec<Hostname>,
-        path: PathPattern,
+        rule: RouteMatch,
         pool: PoolName,
         is_fallback: bool,
     ) {
@@ -167,13 +169,7 @@ impl Reader<'_> {
             is_one_label: true,
             is_fallback,
             is_held,
-            matches: vec![RouteMatch {
-                path,
-                method: None,
-                headers: Vec::new(),
-                query: Vec::new(),
-                cookies: Vec::new(),
-            }],
+            matches: vec![rule],
             // Those of the pool come when all pools are known.
             request_timeout: Times::default().request,
             backend_request_timeout: Times::default().backend_request,

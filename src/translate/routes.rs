@@ -162,21 +162,30 @@ fn route(
 /// meant; nothing where no request can match it.
 fn request_match(spec: &MatchSpec, field: &str, problems: &mut Problems) -> Option<RouteMatch> {
     let path = match &spec.path {
-        None => Some(PathPattern::Prefix("/".into())),
+        None => everything(),
         Some(path) => {
             let is_regex = path.kind == PathMatchType::RegularExpression;
-            let pattern = problems.take(&format!("{field}.path.value"), path_pattern(path));
-            // Paths are compared in their normal form: one that has none is nobody's.
-            pattern.or_else(|| is_regex.then(|| could_match::path(&path.value)))
+            match problems.take(&format!("{field}.path.value"), path_pattern(path)) {
+                Some(pattern) => pattern,
+                None if is_regex => could_match::path(&path.value).unwrap_or_else(everything),
+                // Paths are compared in their normal form: one that has none is nobody's.
+                None => return None,
+            }
         }
     };
+    // Whether a condition could be met by any value, and whether another one says more.
+    let mut is_any = false;
+    let mut is_narrow = path != everything() || spec.method.is_some();
     let mut list = |name: &str, specs: Option<&Vec<HeaderMatch>>| {
         let specs = specs.map(Vec::as_slice).unwrap_or_default();
         let mut values = Vec::new();
         for (index, spec) in specs.iter().enumerate() {
             let field = format!("{field}.{name}[{index}]");
             let value = problems.take(&format!("{field}.value"), value_pattern(spec));
-            if let Some(value) = value.or_else(could_match::value) {
+            let value = value.or_else(|| could_match::value(&spec.value));
+            is_any |= value.is_none();
+            is_narrow |= value.is_some();
+            if let Some(value) = value.or_else(|| could_match::any_value(&spec.value)) {
                 values.push((field, spec.name.clone(), value));
             }
         }
@@ -185,24 +194,60 @@ fn request_match(spec: &MatchSpec, field: &str, problems: &mut Problems) -> Opti
     let headers = list("headers", spec.headers.as_ref());
     let query = list("queryParams", spec.query_params.as_ref());
     let cookies = list("cookies", spec.cookies.as_ref());
-    let plain = |values: Vec<(String, String, ValuePattern)>| {
-        let mut values: Vec<_> = values
-            .into_iter()
-            .map(|(_, name, value)| ValueMatch { name: name.as_str().into(), value })
-            .collect();
-        values.sort();
-        values
-    };
-    let mut header_matches = Vec::new();
+    let headers = header_matches(headers, problems)?;
+    if is_any && !is_narrow {
+        // Nearly every client may have the field: it takes what no other route of the host does.
+        return Some(all_requests());
+    }
+    Some(RouteMatch {
+        path,
+        method: spec.method.as_deref().map(Into::into),
+        headers,
+        query: plain(query),
+        cookies: plain(cookies),
+    })
+}
+
+fn everything() -> PathPattern {
+    PathPattern::Prefix("/".into())
+}
+
+/// Returns the match that every request of a host meets, and that comes last.
+pub(super) fn all_requests() -> RouteMatch {
+    of_path(everything())
+}
+
+/// Returns a match of a path alone.
+pub(super) fn of_path(path: PathPattern) -> RouteMatch {
+    let (headers, query, cookies) = (Vec::new(), Vec::new(), Vec::new());
+    RouteMatch { path, method: None, headers, query, cookies }
+}
+
+/// A condition: its field, the name of what it is on, and what that must be.
+type Condition = (String, String, ValuePattern);
+
+fn plain(conditions: Vec<Condition>) -> Vec<ValueMatch<Arc<str>>> {
+    let named = conditions.into_iter();
+    let mut values: Vec<_> =
+        named.map(|(_, name, value)| ValueMatch { name: name.as_str().into(), value }).collect();
+    values.sort();
+    values
+}
+
+/// Takes the conditions on headers, one for each; nothing where no request has such a header.
+fn header_matches(
+    conditions: Vec<Condition>,
+    problems: &mut Problems,
+) -> Option<Vec<ValueMatch<HeaderName>>> {
+    let mut matches = Vec::new();
     let mut first = BTreeMap::new();
-    for (field, text, value) in headers {
+    for (field, text, value) in conditions {
         let name_field = format!("{field}.name");
-        // No request has a header of a name that is none.
         let name = problems.take(&name_field, HeaderName::parse(&text))?;
         match first.entry(name.clone()) {
             Entry::Vacant(free) => {
                 free.insert(field);
-                header_matches.push(ValueMatch { name, value });
+                matches.push(ValueMatch { name, value });
             }
             Entry::Occupied(first) => {
                 let first = first.get();
@@ -214,14 +259,8 @@ fn request_match(spec: &MatchSpec, field: &str, problems: &mut Problems) -> Opti
             }
         }
     }
-    header_matches.sort();
-    Some(RouteMatch {
-        path: path?,
-        method: spec.method.as_deref().map(Into::into),
-        headers: header_matches,
-        query: plain(query),
-        cookies: plain(cookies),
-    })
+    matches.sort();
+    Some(matches)
 }
 
 fn path_pattern(spec: &PathMatch) -> Result<PathPattern, String> {

@@ -80,20 +80,24 @@ fn the_requests_of_a_wrong_route_are_not_handed_to_another() {
     };
     let admin = |expression: &str| {
         let path = format!("{{ path: {{ type: RegularExpression, value: '{expression}' }} }}");
-        let header = "{ headers: [{ name: x-plan, type: RegularExpression, value: '(?=a)' }] }";
+        let header = "{ headers: [{ name: x-plan, type: RegularExpression, value: 'gold(' }] }";
+        let client = "{ headers: [{ name: user-agent, type: RegularExpression, value: '.*(' }] }";
         let routes = format!(
             "{{ name: admin, hostnames: [shop.test], matches: [{path}] }}, \
              {{ name: plan, hostnames: [plan.test], matches: [{header}] }}, \
+             {{ name: robots, hostnames: [shop.test], matches: [{client}] }}, \
              {{ name: fine, hostnames: [fine.test] }}"
         );
         pool("admin", &routes)
     };
-    let text = pool("wide", "{ hostnames: [shop.test, '*.test'] }") + "---\n" + &admin("/admin(");
+    let wide = pool("wide", "{ hostnames: [shop.test, '*.test'] }");
+    let text = wide + "---\n" + &admin("/admin/(users|keys");
     let weir = Weir::start(&text);
     let mut client = weir.client();
     for (host, path, status) in [
-        ("shop.test", "/admin", 503),
         ("shop.test", "/admin/users", 503),
+        ("shop.test", "/admin/x", 503),
+        ("shop.test", "/admin", 200),
         ("shop.test", "/", 200),
         ("fine.test", "/", 200),
         ("plan.test", "/", 200),
@@ -104,10 +108,17 @@ fn the_requests_of_a_wrong_route_are_not_handed_to_another() {
             assert_eq!(answer.headers["x-weir-reason"], "route_invalid");
         }
     }
-    let planned = client.send("GET", "plan.test", "/", &[("x-plan", "gold")]).unwrap();
-    assert_eq!(planned.status, 503, "what the expression means cannot be known");
+    for (host, header, status) in [
+        ("plan.test", ("x-plan", "golden"), 503),
+        ("plan.test", ("x-plan", "silver"), 200),
+        // All clients have it: a letter in one route ends no host.
+        ("shop.test", ("user-agent", "curl"), 200),
+    ] {
+        let answer = client.send("GET", host, "/", &[header]).unwrap();
+        assert_eq!(answer.status, status, "{header:?}");
+    }
     // Mended, it is served, while the other wrong route stays as it was.
-    weir.write("pool.yaml", &text.replace("/admin(", "/admin(/.*)?"));
+    weir.write("pool.yaml", &text.replace("(users|keys", "(users|keys)"));
     eventually("served", || client.get("shop.test", "/admin/users").unwrap().status == 200);
 }
 
