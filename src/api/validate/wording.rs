@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::metadata::TIME;
+
 /// Wording says in words what a pattern wants.
 #[derive(Debug)]
 pub(super) struct Wording {
@@ -80,11 +82,7 @@ const WORDINGS: &[Wording] = &[
                 ExternalName",
         meant: nothing,
     },
-    Wording {
-        pattern: r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9]([.,][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$",
-        right: "a time as in 2026-01-31T12:00:00Z",
-        meant: nothing,
-    },
+    Wording { pattern: TIME, right: "a time as in 2026-01-31T12:00:00Z", meant: nothing },
 ];
 
 impl Wording {

@@ -117,10 +117,19 @@ pub(super) fn check(sources: &[Source], options: Options, schema: &PoolSchema) -
 struct Review {
     report: Report,
     objects: Objects,
-    /// Pools and Ingresses that are accepted as they stand, each with the position of the finding
-    /// that says so.
-    judged: Vec<(usize, (Kind, ObjectKey))>,
+    /// Pools and Ingresses that are of use.
+    judged: Vec<Judged>,
     first: BTreeMap<(Kind, ObjectKey), PathBuf>,
+}
+
+/// Judged is an object that is judged among all objects too.
+struct Judged {
+    /// Of the finding that stands in the place of what is said then.
+    position: usize,
+    kind: Kind,
+    key: ObjectKey,
+    /// Whether nothing is wrong with it alone.
+    is_good: bool,
 }
 
 impl Review {
@@ -199,10 +208,12 @@ impl Review {
             return;
         }
         self.first.insert((kind, key.clone()), source.path.clone());
-        if is_good {
-            if matches!(kind, Kind::BackendPool | Kind::Ingress) {
-                self.judged.push((self.report.findings.len(), (kind, key.clone())));
-            }
+        let is_judged = matches!(kind, Kind::BackendPool | Kind::Ingress);
+        if is_judged {
+            let position = self.report.findings.len();
+            self.judged.push(Judged { position, kind, key: key.clone(), is_good });
+        }
+        if is_judged || is_good {
             self.say(source, None, name, Level::Accepted, "");
         }
         self.objects.apply(Change { kind, key, object: Some(object) });
@@ -210,7 +221,7 @@ impl Review {
 
     /// Puts what all objects together mean in the place of what each alone seems to be.
     fn conclude(mut self, translator: &Translator) -> Report {
-        for (position, (kind, key)) in self.judged.iter().rev() {
+        for Judged { position, kind, key, is_good } in self.judged.iter().rev() {
             let Some(alone) = self.report.findings.get(*position).cloned() else { continue };
             let verdict = match kind {
                 Kind::Ingress => verdicts_of_ingress(translator, key),
@@ -220,12 +231,13 @@ impl Review {
                 .into_iter()
                 .map(|(level, message)| Finding { level, message, ..alone.clone() })
                 .collect();
-            if said.iter().any(|finding| finding.level >= Level::RefusedInPart) {
+            let is_refused = said.iter().any(|finding| finding.level >= Level::RefusedInPart);
+            let is_ours =
+                said.iter().all(|finding| finding.level != Level::Note || *kind != Kind::Ingress);
+            // What is wrong alone is counted, and not accepted.
+            if *is_good && is_refused {
                 self.report.refused += 1;
-            } else if said
-                .iter()
-                .all(|finding| finding.level != Level::Note || *kind != Kind::Ingress)
-            {
+            } else if *is_good && is_ours {
                 said.insert(0, alone);
             }
             self.report.findings.splice(*position..=*position, said);

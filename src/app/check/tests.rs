@@ -142,6 +142,19 @@ fn a_flawed_service_is_refused_and_what_is_right_of_it_is_found() {
 }
 
 #[test]
+fn all_that_is_wrong_with_a_flawed_ingress_is_said_at_once() {
+    let text = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: { name: a, labels: { 'bad key': x } }\n\
+                spec:\n  ingressClassName: weir\n  rules: [{ http: { paths: [{ path: /, pathType: prefix, backend: \
+                { service: { name: a, port: { number: 80 } } } }] } }]\n";
+    let report = report_of(&[("a.yaml", text)], true);
+    let lines = lines(&report);
+    assert!(lines.iter().any(|line| line.contains("refused: metadata.labels")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("\"prefix\" is no type of path")), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.contains("accepted")), "{lines:?}");
+    assert!(report.summary().starts_with("1 object, 1 refused"), "{}", report.summary());
+}
+
+#[test]
 fn files_are_judged_together() {
     let text = pool("a", "{ backends: [{ service: { name: near, port: 80 } }] }");
     let service = "apiVersion: v1\nkind: Service\nmetadata: { name: near }\nspec: { ports: [{ port: 80 }] }\n";

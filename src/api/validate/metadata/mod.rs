@@ -9,4 +9,4 @@ mod owners;
 mod shape;
 
 pub(super) use judge::judge;
-pub(super) use shape::shape;
+pub(super) use shape::{TIME, shape};

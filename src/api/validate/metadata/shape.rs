@@ -47,7 +47,7 @@ pub(in super::super) fn shape() -> Result<Schema, String> {
 }
 
 /// What the API server reads as a time; `wording` says it in words. Source: RFC 3339 §5.6
-const TIME: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9]([.,][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$";
+pub(in super::super) const TIME: &str = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.,][0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
 
 fn fields(properties: Value) -> Value {
     json!({ "type": "object", "nullable": true, "properties": properties })
