@@ -110,15 +110,17 @@ where
     record.complete();
 }
 
-/// Ends when no byte moved for the timeout.
+/// How often in the timeout it is looked whether a byte moved.
+const LOOKS: u32 = 4;
+
+/// Ends when no byte moved for the timeout, or at most a quarter of it longer.
 async fn idle(moved: &Moved, timeout: Option<Duration>) {
     let Some(timeout) = timeout else { return std::future::pending().await };
-    loop {
-        let seen = moved.all();
-        sleep(timeout).await;
-        if moved.all() == seen {
-            return;
-        }
+    let (mut seen, mut still) = (moved.all(), 0);
+    while still < LOOKS {
+        sleep(timeout / LOOKS).await;
+        still = if moved.all() == seen { still + 1 } else { 0 };
+        seen = moved.all();
     }
 }
 

@@ -158,8 +158,8 @@ impl Link {
                 Rest::Broken => return Poll::Ready(Some(Err(BodyError::Broken))),
                 Rest::Length(_) | Rest::Chunked(_) => {}
             }
-            ready!(self.poll_write_early(context))?;
-            ready!(self.poll_write_continue(context))?;
+            ready!(poll_write_all(&mut self.socket, context, &mut self.early))?;
+            ready!(poll_write_all(&mut self.socket, context, &mut self.interim))?;
             if self.input.capacity() == 0 {
                 self.input = head_buffer();
             }
@@ -175,26 +175,6 @@ impl Link {
         }
     }
 
-    fn poll_write_continue(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.interim.is_empty() {
-            let parts = [IoSlice::new(self.interim)];
-            let count = ready!(self.socket.poll_write_parts(context, &parts))?;
-            self.interim.advance(count);
-            ready!(self.socket.poll_flush_stream(context))?;
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_write_early(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.early.is_empty() {
-            let parts = [IoSlice::new(&self.early)];
-            let count = ready!(self.socket.poll_write_parts(context, &parts))?;
-            self.early.advance(count);
-            ready!(self.socket.poll_flush_stream(context))?;
-        }
-        Poll::Ready(Ok(()))
-    }
-
     /// Writes the interim answers that wait. What has begun ends first.
     pub(super) fn poll_early(
         &mut self,
@@ -202,10 +182,10 @@ impl Link {
         early: &Early,
     ) -> Poll<io::Result<()>> {
         if self.interim.len() < CONTINUE.len() {
-            ready!(self.poll_write_continue(context))?;
+            ready!(poll_write_all(&mut self.socket, context, &mut self.interim))?;
         }
         loop {
-            ready!(self.poll_write_early(context))?;
+            ready!(poll_write_all(&mut self.socket, context, &mut self.early))?;
             let Some(next) = early.take() else { return Poll::Ready(Ok(())) };
             self.early = next;
         }
@@ -286,6 +266,21 @@ impl Link {
     pub(super) fn into_parts(self) -> (Stream, Bytes) {
         (self.socket.into_stream(), self.input.freeze())
     }
+}
+
+/// Writes all of some bytes, and passes on what TLS keeps of them.
+fn poll_write_all(
+    socket: &mut Socket<Stream>,
+    context: &mut Context<'_>,
+    bytes: &mut impl Buf,
+) -> Poll<io::Result<()>> {
+    while bytes.has_remaining() {
+        let parts = [IoSlice::new(bytes.chunk())];
+        let count = ready!(socket.poll_write_parts(context, &parts))?;
+        bytes.advance(count);
+        ready!(socket.poll_flush_stream(context))?;
+    }
+    Poll::Ready(Ok(()))
 }
 
 /// ToClient writes to a link that the body of the answer may read from at the same time.
