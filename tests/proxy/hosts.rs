@@ -2,13 +2,12 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, IsCa,
-    KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
+    BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose,
+    SerialNumber,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -24,6 +23,7 @@ use weir::proxy::Options;
 use weir::tls::{ServerTls, TicketKeys};
 
 use crate::rig::{Rig, options, pool, route};
+use crate::support::authority::revoked_list;
 use crate::support::client::Client;
 use crate::support::endpoint::{Endpoint, ok};
 
@@ -54,22 +54,7 @@ impl Signer {
 
     /// Asks for certificates of this signer, but for those that a list names. It may be old.
     pub fn rule_without(&self, revoked: &[&Leaf], is_old: bool) -> Arc<ClientRule> {
-        let now = rcgen::date_time_ymd(1970, 1, 1) + SystemTime::UNIX_EPOCH.elapsed().unwrap();
-        let day = Duration::from_secs(24 * 3600);
-        let revoked_certs = revoked.iter().map(|leaf| RevokedCertParams {
-            serial_number: leaf.serial(),
-            revocation_time: now - day,
-            reason_code: None,
-            invalidity_date: None,
-        });
-        let list = CertificateRevocationListParams {
-            this_update: now - day * 7,
-            next_update: if is_old { now - day } else { now + day },
-            crl_number: 1.into(),
-            issuing_distribution_point: None,
-            revoked_certs: revoked_certs.collect(),
-            key_identifier_method: KeyIdMethod::Sha256,
-        };
+        let list = revoked_list(revoked.iter().map(|leaf| leaf.serial()), is_old);
         let list = list.signed_by(&self.0).unwrap().pem().unwrap();
         Arc::new(ClientRule { is_optional: false, anchors: Some((self.0.pem() + &list).into()) })
     }

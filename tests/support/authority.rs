@@ -70,25 +70,11 @@ impl Authority {
 
     /// Returns this authority and its list of revoked certificates; the list may have ended.
     pub fn pem_without(&self, revoked: &[&Leaf], is_old: bool) -> String {
-        let now = rcgen::date_time_ymd(1970, 1, 1) + SystemTime::UNIX_EPOCH.elapsed().unwrap();
-        let day = Duration::from_secs(24 * 3600);
-        let revoked_certs = revoked.iter().map(|leaf| {
+        let serials = revoked.iter().map(|leaf| {
             let (_, parsed) = x509_parser::parse_x509_certificate(&leaf.der).unwrap();
-            RevokedCertParams {
-                serial_number: SerialNumber::from_slice(parsed.raw_serial()),
-                revocation_time: now - day,
-                reason_code: None,
-                invalidity_date: None,
-            }
+            SerialNumber::from_slice(parsed.raw_serial())
         });
-        let list = CertificateRevocationListParams {
-            this_update: now - day * 7,
-            next_update: if is_old { now - day } else { now + day },
-            crl_number: 1.into(),
-            issuing_distribution_point: None,
-            revoked_certs: revoked_certs.collect(),
-            key_identifier_method: KeyIdMethod::Sha256,
-        };
+        let list = revoked_list(serials, is_old);
         self.pem() + &list.signed_by(&self.0).unwrap().pem().unwrap()
     }
 
@@ -143,5 +129,28 @@ impl ResolvesServerCert for Show {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let _ = self.asked.send(hello.server_name().map(ToOwned::to_owned));
         Some(Arc::clone(&self.key))
+    }
+}
+
+/// Returns a list of revoked certificates, which may have ended.
+pub fn revoked_list(
+    serials: impl Iterator<Item = SerialNumber>,
+    is_old: bool,
+) -> CertificateRevocationListParams {
+    let now = rcgen::date_time_ymd(1970, 1, 1) + SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    let day = Duration::from_secs(24 * 3600);
+    let revoked_certs = serials.map(|serial_number| RevokedCertParams {
+        serial_number,
+        revocation_time: now - day,
+        reason_code: None,
+        invalidity_date: None,
+    });
+    CertificateRevocationListParams {
+        this_update: now - day * 7,
+        next_update: if is_old { now - day } else { now + day },
+        crl_number: 1.into(),
+        issuing_distribution_point: None,
+        revoked_certs: revoked_certs.collect(),
+        key_identifier_method: KeyIdMethod::Sha256,
     }
 }
