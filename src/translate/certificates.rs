@@ -319,28 +319,34 @@ fn public_key_of(text: &str) -> Result<Vec<u8>, String> {
         Err(pem::Error::NoItemsFound) => return Err("tls.key holds no PRIVATE KEY".to_owned()),
         Err(_) => return Err("tls.key is not PEM".to_owned()),
     };
-    let der = key.secret_der();
     let curves = [
         &ECDSA_P256_SHA256_ASN1_SIGNING,
         &ECDSA_P384_SHA384_ASN1_SIGNING,
         &ECDSA_P521_SHA512_ASN1_SIGNING,
     ];
+    // The label says how it is encoded: whoever signs with it believes that.
     let elliptic = curves.iter().find_map(|curve| {
-        EcdsaKeyPair::from_pkcs8(curve, der)
-            .or_else(|_| EcdsaKeyPair::from_private_key_der(curve, der))
-            .ok()
-            .and_then(|pair| in_der(pair.public_key()))
+        let pair = match &key {
+            PrivateKeyDer::Pkcs8(der) => EcdsaKeyPair::from_pkcs8(curve, der.secret_pkcs8_der()),
+            PrivateKeyDer::Sec1(der) => {
+                EcdsaKeyPair::from_private_key_der(curve, der.secret_sec1_der())
+            }
+            _ => return None,
+        };
+        in_der(pair.ok()?.public_key())
     });
     let rsa = || {
-        RsaKeyPair::from_pkcs8(der)
-            .or_else(|_| RsaKeyPair::from_der(der))
-            .ok()
-            .and_then(|pair| in_der(pair.public_key()))
+        let pair = match &key {
+            PrivateKeyDer::Pkcs8(der) => RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()),
+            PrivateKeyDer::Pkcs1(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()),
+            _ => return None,
+        };
+        in_der(pair.ok()?.public_key())
     };
     let edwards = || {
-        Ed25519KeyPair::from_pkcs8_maybe_unchecked(der)
-            .ok()
-            .and_then(|pair| in_der(pair.public_key()))
+        let PrivateKeyDer::Pkcs8(der) = &key else { return None };
+        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der.secret_pkcs8_der());
+        in_der(pair.ok()?.public_key())
     };
     elliptic.or_else(rsa).or_else(edwards).ok_or_else(unusable)
 }

@@ -82,13 +82,14 @@ fn in_another_order(changes: &[(Change, bool)], options: &Options, whole: &Trans
     assert_eq!(translator.names(), whole.names);
 }
 
-/// What the API server would refuse, and pools that are not accepted, change no other object.
+/// What the API server would refuse, and pools that are not served at all for what is wrong with them,
+/// change no other object. One of which a part is wrong serves the rest, and keeps its claims.
 fn without_the_refused(changes: &[(Change, bool)], options: &Options, whole: &Translation) {
     let is_wrong = |key: &ObjectKey| {
         let update = whole.updates.iter().find(|update| update.pool == *key);
         update.is_some_and(|update| {
             update.conditions.iter().any(|condition| {
-                condition.kind == ConditionType::Accepted
+                condition.kind == ConditionType::Programmed
                     && !condition.status
                     && condition.reason == ConditionReason::Invalid
             })
