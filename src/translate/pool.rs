@@ -8,7 +8,7 @@ use super::app_protocol::Speech;
 use super::backends::{self, Context, port_of};
 use super::problems::Problems;
 use super::routes::{ForRoutes, Times};
-use super::settings::{ACCESS, BACKEND_TLS};
+use super::settings::{ACCESS, BACKEND_TLS, Joined, Said};
 use super::unit::{Port, Used};
 use super::{backend_tls, certificates, places, reach, routes, spec, terms};
 use crate::api::{BackendPool, ConditionReason, Kind, ObjectKey};
@@ -104,14 +104,16 @@ fn note_settings(context: Context<'_>, object: &BackendPool, problems: &mut Prob
         let port = Port::Number(u16::try_from(reference.port).unwrap_or(0));
         let service = context.objects.services.get(&key);
         let name = service.and_then(|service| port_of(service, &port).ok()).map(|(name, ..)| name);
+        let mut joined = Joined::default();
         for settings in context.policies.winners(&key, name.unwrap_or_default()) {
-            let Some(theirs) = context.objects.backend_pools.get(settings) else { continue };
-            let (ours, theirs) = (&object.spec, &theirs.spec);
-            let missing = [
-                (ACCESS, theirs.access.is_some() && ours.access.is_none()),
-                (BACKEND_TLS, theirs.backend_tls.is_some() && ours.backend_tls.is_none()),
-            ];
-            for (field, _) in missing.into_iter().filter(|(_, is_missing)| *is_missing) {
+            if let Some(theirs) = context.objects.backend_pools.get(settings) {
+                joined.add(settings, &theirs.spec);
+            }
+        }
+        let own = &object.spec;
+        let fields = [(ACCESS, own.access.is_none()), (BACKEND_TLS, own.backend_tls.is_none())];
+        for (field, _) in fields.into_iter().filter(|(_, is_missing)| *is_missing) {
+            if let Some(Said { pool: settings, .. }) = joined.of(field) {
                 problems.notes.push(format!(
                     "spec.backends[{index}].service: {field} of BackendPool {settings} holds where \
                      Ingresses name Service {key}, and not here: say it in this pool too"

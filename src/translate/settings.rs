@@ -53,10 +53,19 @@ const FIELDS: [Field; 15] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Layer {
     pub(super) pool: ObjectKey,
-    /// Fields that a more specific pool says, and which.
-    pub(super) replaced: Vec<(&'static str, ObjectKey)>,
+    /// Fields of which a more specific pool decides.
+    pub(super) replaced: Vec<Replaced>,
     /// Whether a more specific pool says all that this one says.
     pub(super) is_replaced: bool,
+}
+
+/// Replaced is a field of which a more specific pool decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Replaced {
+    pub(super) field: &'static str,
+    pub(super) by: ObjectKey,
+    /// Whether that pool only takes it back to its default.
+    pub(super) is_taken_back: bool,
 }
 
 /// Said is whose word counts for a field.
@@ -75,6 +84,8 @@ pub(super) struct Joined<'a> {
     /// What those with a valid spec say.
     pub(super) spec: BackendPoolSpec,
     of: BTreeMap<&'static str, Said<'a>>,
+    /// Fields that were taken back to their default before anybody said them, and by whom.
+    taken_back: BTreeMap<&'static str, &'a ObjectKey>,
     /// Those with a valid spec.
     pub(super) layers: Vec<Layer>,
 }
@@ -90,8 +101,8 @@ impl<'a> Joined<'a> {
             if !is_said(spec) || !(said.is_valid || BOUNDS.contains(&name)) {
                 continue;
             }
-            if let Some(other) = self.of.get(name) {
-                layer.replaced.push((name, other.pool.clone()));
+            if let Some(replaced) = self.decided(name) {
+                layer.replaced.push(replaced);
                 continue;
             }
             self.of.insert(name, said);
@@ -100,15 +111,44 @@ impl<'a> Joined<'a> {
                 take(&mut self.spec, spec);
             }
         }
+        let own = if said.is_valid { spec.not_inherited.as_deref() } else { None };
+        for field in own.into_iter().flatten().map(|field| field.as_str()) {
+            if let Some(replaced) = self.decided(field) {
+                layer.replaced.push(replaced);
+                continue;
+            }
+            self.taken_back.insert(field, pool);
+            counts = true;
+        }
         layer.is_replaced = !counts && !layer.replaced.is_empty();
         if said.is_valid {
             self.layers.push(layer);
         }
     }
 
+    /// Returns who decided of a field before, if anybody did.
+    fn decided(&self, field: &'static str) -> Option<Replaced> {
+        let said = self.of.get(field).map(|said| (said.pool, false));
+        let (by, is_taken_back) =
+            said.or_else(|| self.taken_back.get(field).map(|pool| (*pool, true)))?;
+        Some(Replaced { field, by: by.clone(), is_taken_back })
+    }
+
     /// Returns whose word counts for a field; nothing where nobody says it.
     pub(super) fn of(&self, field: &str) -> Option<Said<'a>> {
         self.of.get(field).copied()
+    }
+}
+
+/// Refuses what a spec both says and takes back.
+pub(super) fn check(spec: &BackendPoolSpec, problems: &mut Problems) {
+    for (index, field) in spec.not_inherited.iter().flatten().enumerate() {
+        let field = field.as_str();
+        if FIELDS.iter().any(|(name, is_said, _)| *name == field && is_said(spec)) {
+            problems.spec.push(format!(
+                "spec.notInherited[{index}]: {field} is said in this pool, so nothing of it is inherited: leave out one of the two"
+            ));
+        }
     }
 }
 
@@ -130,6 +170,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::api::backend_pool::Setting;
     use crate::api::backend_pool_crd;
 
     /// A field that is not here would be taken from nobody without a word.
@@ -139,8 +180,13 @@ mod tests {
         let path = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";
         let declared = crd.pointer(path).and_then(|fields| fields.as_object()).unwrap();
         let declared: BTreeSet<&str> = declared.keys().map(String::as_str).collect();
-        let own = ["backends", "routes", "targetRefs"];
-        let joined: BTreeSet<&str> = FIELDS.iter().map(|(name, ..)| *name).chain(own).collect();
-        assert_eq!(joined, declared);
+        let own = ["backends", "notInherited", "routes", "targetRefs"];
+        let fields: BTreeSet<&str> = FIELDS.iter().map(|(name, ..)| *name).collect();
+        assert_eq!(fields.iter().copied().chain(own).collect::<BTreeSet<_>>(), declared);
+        let settings: BTreeSet<&str> = Setting::ALL.iter().map(|one| one.as_str()).collect();
+        assert_eq!(fields, settings, "and each can be taken back");
+        for one in Setting::ALL {
+            assert_eq!(serde_json::to_value(one).unwrap(), one.as_str());
+        }
     }
 }

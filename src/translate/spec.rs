@@ -6,8 +6,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::access::access;
-use super::backend_tls;
 use super::problems::Problems;
+use super::{backend_tls, settings};
 use crate::api::DurationString;
 use crate::api::backend_pool as api;
 use crate::model::{
@@ -52,6 +52,7 @@ pub(super) fn translate(
     let rate_limit = spec.rate_limit.as_ref().map(|spec| rate_limit(spec, problems));
     let access = spec.access.as_ref().map(|spec| access(spec, problems));
     backend_tls::check(spec, problems);
+    settings::check(spec, problems);
     Some(Pool {
         algorithm: algorithm(balancing.algorithm),
         hash_on: hash_on?,

@@ -57,6 +57,9 @@ fn pool(key: &ObjectKey, variant: u8) -> Object {
             let version = if variant & 1 == 0 { "TLSv1.3" } else { "TLSv1.2" };
             spec["tls"] = json!({"minVersion": version});
         }
+        if variant & 8 != 0 {
+            spec["notInherited"] = json!(["access", "timeouts"]);
+        }
     }
     if variant & 0x80 != 0 {
         spec["backendTLS"] = json!({"validation": {"hostname": "a.test", "caCertificateRefs": [

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::conditions::{self, Applied, Lost};
 use super::problems::Unresolved;
-use super::settings::Layer;
+use super::settings::{Layer, Replaced};
 use super::translator::Translator;
 use super::unit::{ServicePort, Unit};
 use crate::api::{IngressUpdate, Kind, ObjectKey, Objects, StatusUpdate};
@@ -116,9 +116,10 @@ impl Translator {
         let mut applied = Applied::default();
         for (ServicePort { service, port }, layer) in self.layers_of(key) {
             applied.ports += usize::from(!layer.is_replaced);
-            for (field, other) in &layer.replaced {
+            for Replaced { field, by, is_taken_back } in &layer.replaced {
+                let how = if *is_taken_back { "does not inherit" } else { "says" };
                 applied.replaced.push(format!(
-                    "{field} of Service {service}, port {port}, which BackendPool {other} says"
+                    "{field} of Service {service}, port {port}, which BackendPool {by} {how}"
                 ));
             }
         }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use weir::api::backend_pool::{
     Algorithm, BackendProtocol, CaCertificateKind, CipherSuite, ClientValidationMode,
     LocalityPreference, PathMatchType, ProxyProtocolVersion, RateLimitKey, RetryTrigger,
-    SessionPersistenceType, SubjectAltNameType, TlsVersion, ValueMatchType,
+    SessionPersistenceType, Setting, SubjectAltNameType, TlsVersion, ValueMatchType,
     WellKnownCaCertificates,
 };
 
@@ -140,6 +140,7 @@ fn meanings(field: &Value) -> String {
         variants::<RateLimitKey>(),
         variants::<RetryTrigger>(),
         variants::<SessionPersistenceType>(),
+        variants::<Setting>(),
         variants::<SubjectAltNameType>(),
         variants::<TlsVersion>(),
         variants::<ValueMatchType>(),

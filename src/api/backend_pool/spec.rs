@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Access, Backend, BackendPoolStatus, BackendProtocol, BackendTls, HealthCheck, HttpsRedirect,
     Limits, LoadBalancing, OutlierDetection, PoolTimeouts, PoolTls, ProxyProtocol, RateLimit,
-    Retry, Route, SessionPersistence, TargetRef,
+    Retry, Route, SessionPersistence, Setting, TargetRef,
 };
 
 /// BackendPoolSpec declares backends, the routes that lead to them, and how requests are spread.
@@ -47,6 +47,8 @@ use super::{
     .message("tls.certificateRefs must be set where the pool has routes, and only there: the certificates of other hosts are said by Ingresses"))]
 #[x_kube(validation = Rule::new("!has(self.httpsRedirect) || !has(self.routes) || has(self.tls)")
     .message("httpsRedirect needs tls where the pool has routes: clients would be sent to hosts without a certificate"))]
+#[x_kube(validation = Rule::new("!has(self.notInherited) || has(self.targetRefs)")
+    .message("notInherited needs targetRefs: only settings for Services inherit what others say"))]
 pub struct BackendPoolSpec {
     /// Routes that lead to this pool. Without routes the pool takes traffic only from objects that
     /// name it. At most 16.
@@ -68,6 +70,14 @@ pub struct BackendPoolSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 16))]
     pub target_refs: Option<Vec<TargetRef>>,
+
+    /// Fields that count as said here, with what they are by default: for the Services in
+    /// `targetRefs`, what less specific pools say of them does not hold. A field that this pool says
+    /// itself is not listed. 1 to 15. Default is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 15))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub not_inherited: Option<Vec<Setting>>,
 
     /// How an endpoint is chosen. Default is smooth weighted round robin over all ready endpoints.
     #[serde(default = "LoadBalancing::declared")]

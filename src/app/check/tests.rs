@@ -45,7 +45,7 @@ fn every_problem_is_said_with_its_place() {
         [
             "a.yaml:4:36: BackendPool default/a: refused: spec.algorythm: unknown field; known \
              here: access, backendProtocol, backendTLS, backends, healthCheck, httpsRedirect, limits, \
-             loadBalancing, outlierDetection, panicThreshold, proxyProtocol, rateLimit, retry, \
+             loadBalancing, notInherited, outlierDetection, panicThreshold, proxyProtocol, rateLimit, retry, \
              routes, sessionPersistence, targetRefs, timeouts, tls",
             "a.yaml:4:20: BackendPool default/a: refused: spec.backends[0]: exactly one of service \
              and endpoint must be set",

@@ -53,6 +53,12 @@ pub const CASES: &[(&str, &str, &str, &str)] = &[
         "targetRefs: [{kind: Service, name: a}]",
     ),
     (
+        "backends: [{service: {name: a, port: 80}}], notInherited: [access]",
+        "spec",
+        "notInherited needs targetRefs: only settings for Services inherit what others say",
+        "targetRefs: [{kind: Service, name: a}], notInherited: [access, backendTLS]",
+    ),
+    (
         "targetRefs: [{kind: Service, name: a}], routes: [{}]",
         "spec",
         "routes need backends: where requests for a Service go is said by Ingresses",
