@@ -83,6 +83,7 @@ pub(super) fn start(
     let options = translate::Options {
         standalone: origin.client().is_none(),
         ingress_class: args.ingress_class.as_str().into(),
+        controller: args.controller.as_str().into(),
         lacks_zone: place.zone.is_none(),
         lacks_region: place.region.is_none(),
         own,
@@ -140,7 +141,7 @@ fn write_status(
     let identity = args.pod_name.clone().unwrap_or_else(|| format!("weir-{}", std::process::id()));
     let lease = status::LeaseOptions {
         namespace: args.namespace.clone(),
-        name: "weir-status".into(),
+        name: args.lease.clone(),
         identity: identity.clone(),
     };
     let (lead_sender, leads) = watch::channel(false);

@@ -144,9 +144,19 @@ pub struct RunArgs {
     pub watch_namespace: Option<String>,
 
     /// Class of the Ingresses that are served, where there is no IngressClass of that name; one that
-    /// is there decides by its controller, weir.dev/ingress-controller
+    /// is there decides by its controller
     #[arg(long, env = "WEIR_INGRESS_CLASS", value_name = "NAME", default_value = "weir")]
     pub ingress_class: String,
+
+    /// Controller that IngressClasses name whose Ingresses are served. Of several releases of Weir in
+    /// a cluster each needs one of its own
+    #[arg(
+        long,
+        env = "WEIR_CONTROLLER",
+        value_name = "NAME",
+        default_value = "weir.dev/ingress-controller"
+    )]
+    pub controller: String,
 
     /// Service whose addresses the status of Ingresses gets: those of its load balancer, else its
     /// external ones, else those in the cluster
@@ -161,6 +171,10 @@ pub struct RunArgs {
     /// Namespace of the lease that decides which replica writes status
     #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", default_value = "weir-system")]
     pub namespace: String,
+
+    /// Name of that lease. Of several releases in one namespace each needs one of its own
+    #[arg(long, env = "WEIR_LEASE", value_name = "NAME", default_value = "weir-status")]
+    pub lease: String,
 
     /// Name of this replica
     #[arg(long, env = "POD_NAME", value_name = "NAME")]

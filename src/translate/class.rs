@@ -7,9 +7,6 @@ use super::unit::Used;
 use crate::api::backend_pool::GROUP;
 use crate::api::{Kind, ObjectKey, Objects};
 
-/// Name of this controller in an IngressClass. Source: Ingress v1 IngressClassSpec.controller.
-const CONTROLLER: &str = "weir.dev/ingress-controller";
-
 /// Ours says that an Ingress is ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ours {
@@ -36,23 +33,24 @@ pub(super) fn ours(
     let Some(name) = named.or_else(annotated) else {
         used.note(Kind::IngressClass, &ObjectKey::new("", ""));
         let classes = objects.ingress_classes.values();
-        let default = classes.filter(|class| is_ours(class) && is_default(class)).min_by_key(|c| {
-            let created = super::pool::created(&c.metadata);
-            (created, c.metadata.name.clone())
+        let ours = classes.filter(|class| is_ours(options, class) && is_default(class));
+        let default = ours.min_by_key(|class| {
+            let created = super::pool::created(&class.metadata);
+            (created, class.metadata.name.clone())
         });
         return default.map(|class| Ours { parameters: parameters(class) });
     };
     let key = ObjectKey::new("", name);
     used.note(Kind::IngressClass, &key);
     match objects.ingress_classes.get(&key) {
-        Some(class) => is_ours(class).then(|| Ours { parameters: parameters(class) }),
+        Some(class) => is_ours(options, class).then(|| Ours { parameters: parameters(class) }),
         None => (name == &*options.ingress_class).then(Ours::default),
     }
 }
 
-fn is_ours(class: &IngressClass) -> bool {
+fn is_ours(options: &Options, class: &IngressClass) -> bool {
     let controller = class.spec.as_ref().and_then(|spec| spec.controller.as_deref());
-    controller == Some(CONTROLLER)
+    controller == Some(&*options.controller)
 }
 
 fn is_default(class: &IngressClass) -> bool {

@@ -17,6 +17,9 @@ pub struct Options {
     /// The class of Ingresses that is ours even where there is no IngressClass of that name.
     /// Default is `weir`.
     pub ingress_class: Arc<str>,
+    /// The controller of the IngressClasses that are ours. Default is `weir.dev/ingress-controller`.
+    /// Source: Ingress v1 IngressClassSpec.controller.
+    pub controller: Arc<str>,
     /// Whether Weir does not know the zone that it runs in. Default is false.
     pub lacks_zone: bool,
     /// Whether Weir does not know the region that it runs in. Default is false.
@@ -31,6 +34,7 @@ impl Default for Options {
         Self {
             standalone: false,
             ingress_class: "weir".into(),
+            controller: "weir.dev/ingress-controller".into(),
             lacks_zone: false,
             lacks_region: false,
             own: BTreeSet::new(),

@@ -20,6 +20,7 @@ mod kept;
 mod kind;
 mod pods;
 mod release;
+mod releases;
 mod render;
 mod rights;
 mod schemas;

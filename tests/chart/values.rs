@@ -23,6 +23,8 @@ fn the_schema_refuses_wrong_values() {
         ("clientLimits.headerTimeout=10", "headerTimeout"),
         ("clientLimits.maxBodies=1", "maxBodies"),
         ("ingressClass.create=true", "create"),
+        ("ingressClass.controller=weir", "controller"),
+        ("bindAddress=::", "bindAddress"),
         ("logs.access=on", "access"),
         ("updateStrategy.type=Slow", "updateStrategy"),
         ("podDisruptionBudget.maxUnavailable=half", "maxUnavailable"),

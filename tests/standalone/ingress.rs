@@ -136,6 +136,11 @@ fn only_ingresses_of_our_class_are_served() {
     eventually("a class that becomes ours is served", || status("theirs.test") == 200);
     weir.write("classes.yaml", &classes.replace("weir.dev/ingress-controller", "example.com/else"));
     eventually("a class that becomes foreign is not", || status("mine.test") == 404);
+    // Two Weirs side by side: each serves the classes of its own controller alone.
+    let other = Weir::start_with(&(objects + &classes), &["--controller=k8s.io/ingress-nginx"]);
+    let status = |host: &str| other.client().get(host, "/").expect("answer").status;
+    assert_eq!(status("theirs.test"), 200);
+    assert_eq!(status("mine.test"), 404);
 }
 
 #[test]

@@ -21,14 +21,26 @@ app.kubernetes.io/name: {{ include "weir.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{/* Name of what stands in namespaces that releases share, or in none. */}}
+{{- define "weir.sharedName" -}}
+{{- printf "%s-%s" (include "weir.fullname" .) (include "weir.namespace" .) -}}
+{{- end -}}
+
+{{/* Name of the lease of those who write status. */}}
+{{- define "weir.lease" -}}
+{{- include "weir.fullname" . }}-status
+{{- end -}}
+
+{{/* The labels of an object: its own, those that selectors look for, then those of all objects.
+     Call: dict "root" . "labels" map */}}
+{{- define "weir.labelsWith" -}}
+{{- $own := dict "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_") "app.kubernetes.io/version" .root.Chart.AppVersion "app.kubernetes.io/managed-by" .root.Release.Service -}}
+{{- $selected := include "weir.selectorLabels" .root | fromYaml -}}
+{{- toYaml (merge (dict) (.labels | default dict) $selected (.root.Values.commonLabels | default dict) $own) -}}
+{{- end -}}
+
 {{- define "weir.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{ include "weir.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- include "weir.labelsWith" (dict "root" .) -}}
 {{- end -}}
 
 {{- define "weir.serviceAccountName" -}}
@@ -154,10 +166,7 @@ metadata:
   name: {{ .name | default (include "weir.fullname" .root) }}
   namespace: {{ .namespace | default (include "weir.namespace" .root) }}
   labels:
-    {{- include "weir.labels" .root | nindent 4 }}
-    {{- with .labels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- include "weir.labelsWith" . | nindent 4 }}
   {{- with .annotations }}
   annotations:
     {{- toYaml . | nindent 4 }}

@@ -2,10 +2,8 @@
 {{- define "weir.podTemplate" -}}
 metadata:
   labels:
-    {{- include "weir.labels" . | nindent 4 }}
-    {{- with .Values.podLabels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- $selected := include "weir.selectorLabels" . | fromYaml }}
+    {{- include "weir.labelsWith" (dict "root" . "labels" (merge $selected (.Values.podLabels | default dict))) | nindent 4 }}
   {{- if or .Values.podAnnotations .Values.metrics.scrapeAnnotations }}
   annotations:
     {{- if .Values.metrics.scrapeAnnotations }}
@@ -77,15 +75,13 @@ spec:
         - name: admin
           containerPort: {{ .Values.containerPorts.admin }}
           protocol: TCP
-      startupProbe:
-        httpGet: { path: /livez, port: admin }
-        {{- toYaml .Values.startupProbe | nindent 8 }}
-      livenessProbe:
-        httpGet: { path: /livez, port: admin }
-        {{- toYaml .Values.livenessProbe | nindent 8 }}
-      readinessProbe:
-        httpGet: { path: /readyz, port: admin }
-        {{- toYaml .Values.readinessProbe | nindent 8 }}
+      {{- range $name, $path := dict "startupProbe" "/livez" "livenessProbe" "/livez" "readinessProbe" "/readyz" }}
+      {{- with index $.Values $name }}
+      {{ $name }}:
+        httpGet: { path: {{ $path }}, port: admin }
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- end }}
       securityContext:
         {{- toYaml .Values.securityContext | nindent 8 }}
       resources:
@@ -155,12 +151,14 @@ spec:
 - --watch-namespace={{ . }}
 {{- end }}
 - --ingress-class={{ .Values.ingressClass.name }}
+- --controller={{ .Values.ingressClass.controller }}
+- --lease={{ include "weir.lease" . }}
 {{- if .Values.publish.addresses }}
 - --publish-address={{ join "," .Values.publish.addresses }}
 {{- else if include "weir.publishService" . }}
 - --publish-service={{ include "weir.namespace" . }}/{{ include "weir.fullname" . }}
 {{- end }}
-- --log={{ .Values.logs.level }}
+- {{ printf "--log=%s" .Values.logs.level | quote }}
 - --log-format={{ .Values.logs.format }}
 - --access-log={{ .Values.logs.access }}
 {{- if and .Values.trustedHops (not .Values.trustedNetworks) }}
