@@ -19,6 +19,7 @@ mod install;
 mod load;
 mod monitoring;
 mod operations;
+mod releases;
 mod rig;
 mod rights;
 mod sbom;
@@ -43,6 +44,7 @@ const TESTS: &[(&str, Test)] = &[
     ("operations::upgrade_rollback_and_deletion", operations::upgrade_rollback_and_deletion),
     ("operations::outages_of_the_control_plane", operations::outages_of_the_control_plane),
     ("operations::sigkill_of_the_leases_holder", operations::sigkill_of_the_leases_holder),
+    ("releases::two_side_by_side", releases::two_side_by_side),
     ("certificates::by_the_ways_of_cert_manager", certificates::by_the_ways_of_cert_manager),
     ("rights::of_the_service_account", rights::of_the_service_account),
     ("monitoring::by_the_monitors_of_the_chart", monitoring::by_the_monitors_of_the_chart),
