@@ -56,6 +56,7 @@ fn count_all(metrics: &Arc<Metrics>, name: &str) -> Held {
     endpoint.failed(1, Reason::ConnectFailed);
     endpoint.connection_opened(0, Duration::from_millis(1));
     endpoint.ejected();
+    endpoint.flood(0, Flood::Settings);
     endpoint.set_share(0.5);
     let origin = format!("{name}:80").into();
     endpoint.set_place(&origin, Some(&"a".into()), None);

@@ -118,6 +118,8 @@ families! {
         "Connections to an endpoint that are open."
     ENDPOINT_CONNECT_SECONDS Counter "weir_upstream_endpoint_connect_seconds_total" ["pool", "endpoint"]
         "Time spent opening connections to an endpoint; over the number opened it is the mean."
+    ENDPOINT_FLOODS Counter "weir_upstream_endpoint_floods_total" ["pool", "endpoint", "cause"]
+        "HTTP/2 connections that ended because the endpoint sent too many frames of a kind that brings nothing."
     ENDPOINT_HEALTHY Gauge "weir_upstream_endpoint_healthy" ["pool", "endpoint"]
         "0 while active checks of the endpoint fail, else 1."
     ENDPOINT_EJECTED Gauge "weir_upstream_endpoint_ejected" ["pool", "endpoint"]

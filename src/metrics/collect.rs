@@ -213,6 +213,7 @@ fn endpoints(all: &[Arc<EndpointSeries>], families: &mut Vec<MetricFamily>) {
     let mut opened = Samples::new(&names::ENDPOINT_CONNECTIONS);
     let mut open = Samples::new(&names::ENDPOINT_ACTIVE_CONNECTIONS);
     let mut connecting = Samples::new(&names::ENDPOINT_CONNECT_SECONDS);
+    let mut floods = Samples::new(&names::ENDPOINT_FLOODS);
     for series in all {
         let labels = [&*series.pool, &*series.endpoint];
         let [pool, endpoint] = labels;
@@ -222,11 +223,14 @@ fn endpoints(all: &[Arc<EndpointSeries>], families: &mut Vec<MetricFamily>) {
         for reason in Reason::ALL {
             failures.counted(&[pool, endpoint, reason.as_str()], series.failures(*reason));
         }
+        for cause in Flood::ALL {
+            floods.counted(&[pool, endpoint, cause.as_str()], series.floods(*cause));
+        }
         opened.count(&labels, series.opened());
         open.count(&labels, series.open());
         connecting.value(&labels, seconds(series.connect_nanos()));
     }
-    families.extend([requests, failures, opened, open, connecting].map(Samples::finish));
+    families.extend([requests, failures, opened, open, connecting, floods].map(Samples::finish));
 }
 
 /// How endpoints stand now: only those that have series of their own.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::label::CodeClass;
+use super::label::{CodeClass, Flood};
 use super::reason::Reason;
 use super::shard::{Counter, Counters, Level, Sharded};
 use super::standing::{Place, Standing};
@@ -40,6 +40,7 @@ struct Shard {
     opened: Counter,
     open: Level,
     connect_nanos: Counter,
+    floods: Counters<{ Flood::ALL.len() }>,
 }
 
 /// EndpointTotals is what an endpoint counted since it appeared.
@@ -98,6 +99,10 @@ impl EndpointSeries {
     pub(super) fn connect_nanos(&self) -> u64 {
         self.shards.sum(|shard| shard.connect_nanos.value())
     }
+
+    pub(super) fn floods(&self, flood: Flood) -> u64 {
+        self.shards.sum(|shard| shard.floods.value(flood.index()))
+    }
 }
 
 impl EndpointStats {
@@ -149,6 +154,17 @@ impl EndpointStats {
     #[inline]
     pub fn connection_closed(&self, worker: usize) {
         self.series.shards.of(worker).open.add(-1);
+    }
+
+    /// Counts a connection that ended because of what the endpoint sent too many of.
+    #[inline]
+    pub fn flood(&self, worker: usize, flood: Flood) {
+        self.series.shards.of(worker).floods.add(flood.index(), 1);
+    }
+
+    /// Returns how many ended so; of a folded endpoint with all that share its counters.
+    pub fn floods(&self, flood: Flood) -> u64 {
+        self.series.floods(flood)
     }
 
     /// Shows what active checks say.

@@ -144,7 +144,7 @@ labels! {
 }
 
 labels! {
-    /// Flood is what a client sent too many of over HTTP/2.
+    /// Flood is what a client or an endpoint sent too many of over HTTP/2.
     Flood {
         /// PING.
         Ping = "ping",

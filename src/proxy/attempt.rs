@@ -176,6 +176,10 @@ fn failure(error: Broken, unsent: Unsent) -> Failure {
         Broken::Http(ExchangeError::Protocol) => {
             (Reason::UpstreamProtocolError, Outcome::ProtocolError, None)
         }
+        // Another stream may be at fault, or none.
+        Broken::Http(ExchangeError::Flood) => {
+            (Reason::UpstreamProtocolError, Outcome::ProtocolError, Some(RetryCondition::Reset))
+        }
         Broken::Http(ExchangeError::RequestBody(reason)) => {
             (reason.unwrap_or(Reason::BadRequest), Outcome::ClientGone, None)
         }

@@ -154,7 +154,7 @@ impl Body for AnswerBody {
             }
             Poll::Ready(Some(Err(error))) => {
                 let outcome = match error {
-                    ExchangeError::Protocol => Outcome::ProtocolError,
+                    ExchangeError::Protocol | ExchangeError::Flood => Outcome::ProtocolError,
                     _ => Outcome::Reset,
                 };
                 guards.in_flight.endpoint().report(outcome, clock::now());

@@ -23,7 +23,7 @@ use super::body::AnswerBody;
 use super::client::{Trace, is_in};
 use super::client_body::ClientBody;
 use super::early::Early;
-use super::frames::Frames;
+use super::frames::ClientLedger;
 use super::handshake::{ClientTls, handshake};
 use super::http1::Stream;
 use super::options::Http1Codec;
@@ -37,6 +37,7 @@ use super::watch::Watch;
 use super::wheel::{HyperTimer, Timer};
 use super::worker::{Live, Worker};
 use crate::metrics::{HandshakeResult, ListenerStats};
+use crate::upstream::frames::Frames;
 use crate::upstream::http1::Owner;
 use crate::upstream::{Parties, clock, http1};
 
@@ -367,7 +368,8 @@ where
     let limits = client.worker.options().limits;
     let client = Rc::new(client);
     let (stats, worker) = (&client.stats, client.worker.index);
-    let frames = Frames::new(stream, &first, limits.frames, stats, worker);
+    let ledger = ClientLedger::new(limits.frames, stats, worker);
+    let frames = Frames::of_client(stream, &first, ledger);
     let socket = Socket::new(frames, first, Arc::clone(&client.watch), &limits, false);
     let (asked, streams) = (Rc::clone(&client), Streams::default());
     let starting = streams.clone();

@@ -32,6 +32,8 @@ pub(super) enum ExchangeError {
     Refused,
     /// The answer is not valid.
     Protocol,
+    /// The endpoint sent too much of what brings nothing; the answer may be as good as any.
+    Flood,
     /// The client's body broke off, or was stopped for a reason.
     RequestBody(Option<Reason>),
 }
@@ -191,6 +193,7 @@ impl From<&http2::Error> for ExchangeError {
         match error {
             http2::Error::Closed | http2::Error::Reset(_) => Self::Closed,
             http2::Error::Refused => Self::Refused,
+            http2::Error::Flood => Self::Flood,
             http2::Error::Protocol(_) | http2::Error::Violation(_) => Self::Protocol,
             http2::Error::RequestBody(error) => Self::RequestBody(BodyError::reason(&**error)),
         }

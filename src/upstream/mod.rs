@@ -14,6 +14,7 @@ pub mod clock;
 mod endpoint;
 mod events;
 mod ewma;
+pub mod frames;
 mod geoip;
 pub mod http1;
 pub mod http2;

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -13,11 +13,12 @@ use bytes::Bytes;
 use h2::PingPong;
 use h2::client::{Builder, Connection};
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::ledger::EndpointLedger;
 use super::pool::{Channel, MOST_STREAMS, Opening, Slot, UNSETTLED};
 use crate::metrics::EndpointStats;
 use crate::upstream::clock::{self, Millis};
+use crate::upstream::frames::Frames;
 use crate::upstream::{OpenConnection, Stream};
 
 /// Bytes of an answer that wait for their client, and of a request that wait for the endpoint.
@@ -56,7 +57,8 @@ pub async fn begin(
         .with_retries(3);
     SockRef::from(stream.socket()).set_tcp_keepalive(&probes)?;
     let heard = Rc::new(Cell::new(clock::now()));
-    let stream = Heard { stream, at: Rc::clone(&heard) };
+    let ledger = EndpointLedger::new(Rc::clone(&heard), stats, worker);
+    let stream = Frames::of_endpoint(stream, ledger);
     let handshake = Builder::new()
         .initial_max_send_streams(UNSETTLED)
         .initial_window_size(STREAM_BYTES)
@@ -104,7 +106,7 @@ struct Task {
 }
 
 impl Task {
-    async fn run(mut self, mut connection: Connection<Heard<Stream>, Bytes>) {
+    async fn run(mut self, mut connection: Connection<Frames<Stream, EndpointLedger>, Bytes>) {
         let mut pings = connection.ping_pong();
         let mut look = tokio::time::interval(LOOK);
         poll_fn(|context| {
@@ -187,56 +189,6 @@ enum Next {
     Nothing,
     Ask,
     Dead,
-}
-
-/// Heard is a stream that knows when something came last.
-struct Heard<S> {
-    stream: S,
-    at: Rc<Cell<Millis>>,
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        out: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_read(context, out);
-        if polled.is_ready() {
-            self.at.set(clock::now());
-        }
-        polled
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        parts: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use h2::Reason;
 
+use crate::upstream::frames::FLOODED;
 use crate::upstream::http1::Violation;
 
 /// Error says why an exchange with an endpoint failed, and whose fault it is.
@@ -19,6 +20,9 @@ pub enum Error {
     /// The endpoint does not speak HTTP/2 as it should.
     #[error("the endpoint's answer is not valid HTTP/2")]
     Protocol(#[source] Option<h2::Error>),
+    /// The endpoint sent too many frames that bring nothing, and the connection ended for it.
+    #[error("the endpoint flooded the connection")]
+    Flood,
     /// The answer is valid HTTP/2, but not a valid answer.
     #[error("the endpoint's answer is not valid: {0}")]
     Violation(#[from] Violation),
@@ -37,6 +41,7 @@ impl From<h2::Error> for Error {
             Some(Reason::REFUSED_STREAM) if is_remote => Self::Refused,
             Some(reason) if is_remote => Self::Reset(reason),
             Some(_) if error.is_library() => Self::Protocol(Some(error)),
+            None if error.get_io().is_some_and(|error| error.kind() == FLOODED) => Self::Flood,
             _ => Self::Closed,
         }
     }

@@ -8,6 +8,7 @@
 //!   never take the window of another stream.
 //! - What the endpoint says it did not process (GOAWAY, REFUSED_STREAM) counts as not sent.
 //! - A stream can be a WebSocket's, where the endpoint takes them: then it is a `Tunnel` (RFC 8441).
+//! - An endpoint that floods its connection with frames that bring nothing loses it (`EndpointLedger`).
 //! - A stream that is dropped before its end is reset: the endpoint stops working for nobody.
 //!
 //! One thread owns a connection for life. Source: RFC 9113.
@@ -16,6 +17,7 @@ mod body;
 mod connection;
 mod error;
 mod exchange;
+mod ledger;
 mod outgoing;
 mod pool;
 mod tunnel;

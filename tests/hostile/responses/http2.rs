@@ -1,8 +1,8 @@
 //! Hostile answers over HTTP/2: frames on stream 1, and what the client gets of them.
 
 use crate::h2::frames::{
-    CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PADDED, PING, PUSH_PROMISE,
-    RST_STREAM, SETTINGS, WINDOW_UPDATE, block, field, frame,
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PADDED, PING, PRIORITY,
+    PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE, block, field, frame,
 };
 use crate::responses::kinds::{Expect, Whole, whole};
 
@@ -252,8 +252,11 @@ fn order() -> Vec<Case> {
 }
 
 fn floods() -> Vec<Case> {
-    let answer = with("x", b"y");
-    let flood = |one: Vec<u8>, count: usize| [one.repeat(count), answer.clone()].concat();
+    // To a request that is not sent twice.
+    let flood = |name: &str, source, one: Vec<u8>| Case {
+        method: "POST",
+        ..bad(name, source, [one.repeat(10_000), with("x", b"y")].concat())
+    };
     let big = block(&[(":status", b"200"), ("x", &vec![b'a'; 70_000])]);
     let (first, rest) = big.split_at(16_000);
     let mut continued = frame(HEADERS, 0, 1, first);
@@ -280,18 +283,18 @@ fn floods() -> Vec<Case> {
             frames.extend(frame(CONTINUATION, 0, 1, []).repeat(20_000));
             frames
         }),
-        either(
-            "10,000 pings",
-            "CVE-2019-9512",
-            flood(frame(PING, 0, 0, [0; 8]), 10_000),
-            whole(200, "body"),
-        ),
-        either(
-            "10,000 settings",
-            "CVE-2019-9515",
-            flood(frame(SETTINGS, 0, 0, []), 10_000),
-            whole(200, "body"),
-        ),
+        flood("10,000 pings", "CVE-2019-9512", frame(PING, 0, 0, [0; 8])),
+        flood("10,000 answers to pings", "CVE-2019-9512", frame(PING, 1, 0, [0; 8])),
+        flood("10,000 settings", "CVE-2019-9515", frame(SETTINGS, 0, 0, [])),
+        flood("10,000 priorities", "CVE-2019-9513", frame(PRIORITY, 0, 3, [0, 0, 0, 0, 9])),
+        flood("10,000 windows", "RFC 9113 §10.5", frame(WINDOW_UPDATE, 0, 0, [0, 0, 0, 1])),
+        flood("10,000 windows of a stream", "RFC 9113 §10.5", {
+            frame(WINDOW_UPDATE, 0, 1, [0, 0, 0, 1])
+        }),
+        flood("10,000 frames that nobody knows", "RFC 9113 §5.5", frame(0x20, 0, 0, [0; 50])),
+        broken("10,000 pings in a body", "CVE-2019-9512", {
+            join(&[ok(&[]), frame(PING, 0, 0, [0; 8]).repeat(10_000), data(END_STREAM, "body")])
+        }),
         broken("10,000 empty frames", "CVE-2019-9518", {
             join(&[ok(&[]), data(0, []).repeat(10_000), data(END_STREAM, "body")])
         }),

@@ -81,6 +81,7 @@ impl Endpoint {
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
+                stream.set_nodelay(true).unwrap();
                 let number = counts.0.fetch_add(1, Ordering::SeqCst) + 1;
                 let live = Arc::clone(&counts.1);
                 live.fetch_add(1, Ordering::SeqCst);

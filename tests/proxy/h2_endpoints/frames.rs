@@ -85,6 +85,7 @@ where
     tokio::spawn(async move {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
+            stream.set_nodelay(true).unwrap();
             let number = counted.fetch_add(1, Ordering::SeqCst) + 1;
             let serve = serve.clone();
             tokio::spawn(async move {

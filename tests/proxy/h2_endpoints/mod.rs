@@ -3,6 +3,7 @@
 mod bounds;
 mod endpoint;
 mod exchanges;
+mod floods;
 mod frames;
 mod grpc;
 mod secured;
@@ -29,6 +30,7 @@ fn pool_of(addresses: &[SocketAddr]) -> Pool {
 /// A client's connection over HTTP/2.
 async fn client(rig: &Rig) -> SendRequest<Bytes> {
     let stream = TcpStream::connect(rig.http).await.unwrap();
+    stream.set_nodelay(true).unwrap();
     let (sender, connection) = h2::client::handshake(stream).await.unwrap();
     tokio::spawn(connection);
     sender

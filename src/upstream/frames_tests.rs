@@ -1,17 +1,12 @@
 //! How frames are found and counted, with the clock as an argument.
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 use super::*;
-use crate::metrics::Metrics;
 
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-}
-
-fn begin() -> Frames<()> {
-    let metrics = Metrics::new(1);
-    let limits = FrameLimits { control: 10, resets: 2 };
-    Frames::new((), &[0; 24], limits, &metrics.listener("http"), 0)
 }
 
 #[test]
@@ -59,8 +54,8 @@ fn each_kind_without_use_is_counted_and_no_other() {
         (WINDOW_UPDATE, 0, 4, Some(Flood::WindowUpdate)),
         (0x10, 0, 4, Some(Flood::Other)),
     ] {
-        let cost = Frame { length, kind, flags, stream: 0 }.cost();
-        assert_eq!(cost.map(|(flood, _)| flood), expected, "{kind} {flags} {length}");
+        let frame = Frame { length, kind, flags, stream: 0 };
+        assert_eq!(frame.flood(), expected, "{kind} {flags} {length}");
     }
 }
 
@@ -78,40 +73,66 @@ fn a_budget_holds_ten_seconds_and_fills_as_time_passes() {
 }
 
 #[test]
-fn pings_do_not_pay_for_pings_but_answers_do() {
-    let mut frames = begin();
-    let (ping, pong) = (frame(PING, 0, 0, &[0; 8]), frame(PING, 1, 0, &[0; 8]));
-    let floods = |frames: &mut Frames<()>| {
-        let asked = (0..1000).take_while(|_| {
-            frames.came(&ping);
-            frames.went(&pong);
-            !frames.is_over
-        });
-        asked.count()
-    };
-    // What comes in while the test runs is little.
-    assert!((90..110).contains(&floods(&mut frames)));
-    let mut frames = begin();
-    let asked = (0..1000).take_while(|_| {
-        frames.came(&frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 9]));
-        frames.came(&frame(WINDOW_UPDATE, 0, 1, &[0, 0, 0, 9]));
-        frames.went(&frame(DATA, 0, 1, &[0; 7]));
-        !frames.is_over
-    });
-    assert_eq!(asked.count(), 1000, "two windows for each piece of an answer");
+fn what_was_paid_for_is_kept_apart_from_what_time_brings() {
+    let taken =
+        |budget: &mut Budget, now| (0..1000).take_while(|_| budget.take(FRAME, now)).count();
+    let mut budget = Budget::new(10);
+    budget.pay(50 * FRAME);
+    assert_eq!(taken(&mut budget, Millis(1)), 100);
+    let mut budget = Budget::keeping(10, 500);
+    budget.pay(50 * FRAME);
+    assert_eq!(taken(&mut budget, Millis(1)), 150);
+    budget.pay(900 * FRAME);
+    assert_eq!(taken(&mut budget, Millis(2)), 500);
+    assert_eq!(taken(&mut budget, Millis(1_000_000)), 100, "time brings ten seconds' worth");
 }
 
 #[test]
-fn resets_have_a_budget_of_their_own() {
-    let mut frames = begin();
-    for stream in 0..20 {
-        frames.came(&frame(HEADERS, 5, stream * 2 + 1, &[0; 20]));
-        frames.came(&frame(RST_STREAM, 0, stream * 2 + 1, &[0; 4]));
-        frames.went(&frame(DATA, 0, 1, &[0; 7000]));
+fn only_what_wants_an_answer_has_one() {
+    let bytes = |kind, flags| Frame { length: 8, kind, flags, stream: 0 }.answer_bytes();
+    assert_eq!(
+        [bytes(PING, 0), bytes(PING, 1), bytes(SETTINGS, 0), bytes(SETTINGS, 1)],
+        [17, 0, 9, 0]
+    );
+    assert_eq!((bytes(DATA, 0), bytes(WINDOW_UPDATE, 0)), (0, 0));
+}
+
+/// Keeps no count, but allows so many frames.
+struct Few(usize);
+
+impl Ledger for Few {
+    fn heard(&mut self) {}
+
+    fn came(&mut self, _: Frame) -> bool {
+        self.0 = self.0.saturating_sub(1);
+        self.0 > 0
     }
-    assert!(!frames.is_over);
-    frames.came(&frame(RST_STREAM, 0, 39, &[0; 4]).repeat(2));
-    assert!(frames.is_over, "answers do not pay for resets");
-    assert_eq!(frames.last, 39);
-    assert_eq!(frames.stats.floods(Flood::Reset), 1);
+
+    fn went(&mut self, _: usize) {}
+
+    fn sent(&mut self, _: Frame) {}
+
+    fn last_stream(&self) -> u32 {
+        0x0102_0304
+    }
+}
+
+/// Source: RFC 9113 §6.8.
+#[tokio::test]
+async fn the_end_is_told_between_frames_alone() {
+    for (written, is_told) in [(frame(PING, 0, 0, &[0; 8]), true), (vec![0, 0, 8, 6, 0], false)] {
+        let (mut other, stream) = tokio::io::duplex(1024);
+        let mut frames = Frames::of_client(stream, &[0; 24], Few(3));
+        frames.write_all(&written).await.unwrap();
+        other.write_all(&frame(PING, 0, 0, &[0; 8]).repeat(3)).await.unwrap();
+        for _ in 0..2 {
+            let error = frames.read(&mut [0; 100]).await.unwrap_err();
+            assert_eq!(error.kind(), FLOODED);
+        }
+        drop(frames);
+        let mut told = Vec::new();
+        other.read_to_end(&mut told).await.unwrap();
+        let goodbye = frame(GOAWAY, 0, 0, &[1, 2, 3, 4, 0, 0, 0, CALM]);
+        assert_eq!(told[written.len()..].starts_with(&goodbye), is_told, "{told:?}");
+    }
 }
