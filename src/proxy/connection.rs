@@ -22,6 +22,7 @@ use tokio::net::TcpStream;
 use super::body::AnswerBody;
 use super::client::{Trace, is_in};
 use super::client_body::ClientBody;
+use super::cut::Cut;
 use super::early::Early;
 use super::frames::ClientLedger;
 use super::handshake::{ClientTls, handshake};
@@ -375,9 +376,10 @@ where
     let starting = streams.clone();
     let service = service_fn(move |request| {
         let stall = Stall::new(limits.progress);
-        starting.announce(&stall);
+        let (cut, cutting) = (request.method() == Method::CONNECT).then(Cut::new).unzip();
+        starting.announce(&stall, cutting);
         // In a box: hyper and tokio move what they are given some ten times.
-        Box::pin(answer(Rc::clone(&asked), request, Some(stall), handler))
+        Box::pin(answer(Rc::clone(&asked), request, Some((stall, cut)), handler))
     });
     let head_bytes = u32::try_from(limits.max_head_bytes).unwrap_or(u32::MAX);
     let connection = hyper::server::conn::http2::Builder::new(streams)
@@ -395,14 +397,15 @@ where
 async fn answer(
     client: Rc<Client>,
     mut request: http::Request<Incoming>,
-    stall: Option<Rc<Stall>>,
+    stream: Option<(Rc<Stall>, Option<Cut>)>,
     handler: impl Handler,
 ) -> Result<http::Response<AnswerBody>, Infallible> {
+    let (stall, cut) = stream.map_or((None, None), |(stall, cut)| (Some(stall), cut));
     client.count_request();
     let is_told = request.version() < Version::HTTP_2;
     let may_switch = request.headers().contains_key(http::header::UPGRADE)
         || *request.method() == Method::CONNECT;
-    let upgrade = may_switch.then(|| Upgrade::Hyper(hyper::upgrade::on(&mut request)));
+    let upgrade = may_switch.then(|| Upgrade::Hyper(hyper::upgrade::on(&mut request), cut));
     let (parts, body) = request.into_parts();
     let mut response = handler.answer(&client, parts, ClientBody::hyper(body), upgrade).await;
     // A tunnel is not told: `connection` has another meaning there. Source: RFC 9112 §9.6.

@@ -19,6 +19,7 @@ mod body;
 mod client;
 mod client_body;
 mod connection;
+mod cut;
 mod deadline;
 mod early;
 mod exchange;

@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use super::cut::{self, Cutting};
 use super::pace::{Pace, Progress};
 use super::wheel::Timer;
 use crate::upstream::clock;
@@ -74,30 +75,43 @@ impl Stall {
 /// and so does a client that does not take its answer.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Streams {
-    /// The stall of the stream that hyper starts next: it does so right after asking the service.
-    next: Rc<RefCell<Option<Rc<Stall>>>>,
+    /// What belongs to the stream that hyper starts next: it does so right after asking the service.
+    next: Rc<RefCell<Option<Announced>>>,
+    /// What cuts the WebSocket that hyper starts next: it does so in the task of its stream.
+    cutting: Rc<RefCell<Option<Cutting>>>,
+}
+
+#[derive(Debug)]
+struct Announced {
+    stall: Rc<Stall>,
+    cutting: Option<Cutting>,
 }
 
 impl Streams {
     /// Gives the stream that is started next its stall.
-    pub(super) fn announce(&self, stall: &Rc<Stall>) {
-        *self.next.borrow_mut() = Some(Rc::clone(stall));
+    pub(super) fn announce(&self, stall: &Rc<Stall>, cutting: Option<Cutting>) {
+        *self.next.borrow_mut() = Some(Announced { stall: Rc::clone(stall), cutting });
     }
 }
 
 impl<F: Future + 'static> hyper::rt::Executor<F> for Streams {
     fn execute(&self, stream: F) {
-        let Some(stall) = self.next.borrow_mut().take() else {
-            tokio::task::spawn_local(async move {
-                stream.await;
-            });
+        let Some(Announced { stall, mut cutting }) = self.next.borrow_mut().take() else {
+            let cutting = self.cutting.borrow_mut().take();
+            tokio::task::spawn_local(cut::run(stream, cutting));
             return;
         };
+        let streams = self.clone();
         tokio::task::spawn_local(async move {
             let mut stream = pin!(stream);
-            poll_fn(|context| match stream.as_mut().poll(context) {
-                Poll::Ready(_) => Poll::Ready(()),
-                Poll::Pending => stall.poll_over(context),
+            poll_fn(|context| {
+                streams.cutting.replace(cutting.take());
+                let polled = stream.as_mut().poll(context);
+                cutting = streams.cutting.take();
+                match polled {
+                    Poll::Ready(_) => Poll::Ready(()),
+                    Poll::Pending => stall.poll_over(context),
+                }
             })
             .await;
         });

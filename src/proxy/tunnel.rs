@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
 use super::body::{AnswerBody, Guards};
+use super::cut::Cut;
 use super::exchange::Exchange;
 use super::forward::Answered;
 use super::headers::clean_answer;
@@ -27,8 +28,8 @@ use crate::metrics::Reason;
 /// Upgrade will be the client's connection, once whoever speaks HTTP on it gives it up.
 #[derive(Debug)]
 pub(super) enum Upgrade {
-    /// Hyper does.
-    Hyper(OnUpgrade),
+    /// Hyper does; over HTTP/2 it is told so where the endpoint breaks off.
+    Hyper(OnUpgrade, Option<Cut>),
     /// Our own codec does.
     Own(oneshot::Receiver<http1::Upgraded>),
 }
@@ -80,34 +81,50 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     match upgrade {
-        Upgrade::Hyper(upgrade) => {
+        Upgrade::Hyper(upgrade, cut) => {
             let Ok(client) = upgrade.await else { return };
-            run(TokioIo::new(client), endpoint, guards, record).await;
+            let mut client = TokioIo::new(client);
+            let ended = run(&mut client, endpoint, guards, record).await;
+            if let (Err(_), Some(cut)) = (ended, cut) {
+                cut.cut().await;
+            }
         }
         Upgrade::Own(upgrade) => {
             let Ok(client) = upgrade.await else { return };
-            let http1::Upgraded { stream, _client } = client;
-            run(stream, endpoint, guards, record).await;
+            let http1::Upgraded { mut stream, _client } = client;
+            // What broke off ends without the Close frame of a WebSocket that has ended. A reset of
+            // the connection would take back what the client has not read.
+            let _ = run(&mut stream, endpoint, guards, record).await;
         }
     }
 }
 
-async fn run<C, S>(mut client: C, endpoint: S, guards: Guards, mut record: Record)
+/// Moves bytes until both sides have ended, or one broke.
+async fn run<C, S>(
+    client: &mut C,
+    endpoint: S,
+    guards: Guards,
+    mut record: Record,
+) -> io::Result<()>
 where
     C: AsyncRead + AsyncWrite + Unpin,
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let moved = Moved::default();
     let mut endpoint = Counted { stream: endpoint, moved: &moved };
-    tokio::select! {
+    let ended = tokio::select! {
         // Most tunnels end with an error: one side is gone.
-        _ = pipe::join(&mut client, &mut endpoint) => {}
-        () = idle(&moved, guards.idle_timeout) => record.reason = Some(Reason::IdleTimeout),
-    }
+        ended = pipe::join(client, &mut endpoint) => ended,
+        () = idle(&moved, guards.idle_timeout) => {
+            record.reason = Some(Reason::IdleTimeout);
+            Ok(())
+        }
+    };
     record.request_bytes = moved.received.get();
     record.response_bytes = moved.sent.get();
     // However a tunnel ends, it served.
     record.complete();
+    ended
 }
 
 /// How often in the timeout it is looked whether a byte moved.

@@ -290,6 +290,63 @@ async fn an_endpoint_that_resets_the_stream_ends_the_clients_socket() {
     }
 }
 
+/// A client of HTTP/2 sees that it is no end in good order, behind all that came before; its connection
+/// goes on. Source: RFC 8441 §5.
+#[tokio::test]
+async fn what_the_endpoint_breaks_off_is_a_reset_for_a_client_of_http2() {
+    let (endpoint, mut asked) = asking().await;
+    let rig = Rig::start(pool_of(&[endpoint.address]));
+    let mut sender = connect(&rig).await;
+    for reason in [h2::Reason::INTERNAL_ERROR, h2::Reason::CANCEL, h2::Reason::NO_ERROR] {
+        let (answer, _sending) = sender.send_request(opening("websocket"), false).unwrap();
+        let mut one = asked.recv().await.unwrap();
+        let mut stream = one.begin(200);
+        let mut coming = answer.await.unwrap().into_body();
+        // Both go out at once.
+        stream.send_data("last words".into(), false).unwrap();
+        stream.send_reset(reason);
+        let mut came = Vec::new();
+        let error = loop {
+            match coming.data().await.expect("no end in good order") {
+                Ok(data) => came.extend_from_slice(&data),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!((error.is_reset(), error.reason()), (true, Some(h2::Reason::CANCEL)));
+        until_none_is_in_flight(&rig).await;
+        sender = sender.ready().await.unwrap();
+    }
+}
+
+/// Source: RFC 8441 §5.
+#[tokio::test]
+async fn a_reset_connection_of_the_endpoint_is_a_reset_stream_for_a_client_of_http2() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let rig = Rig::start(crate::rig::pool(&[listener.local_addr().unwrap()]));
+    let mut sender = connect(&rig).await;
+    for is_reset in [true, false] {
+        let (answer, mut sending) = sender.send_request(opening("websocket"), false).unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap().into_inner();
+        let mut coming = answer.await.unwrap().into_body();
+        socket.write_all(b"last words").await.unwrap();
+        assert_eq!(coming.data().await.unwrap().unwrap(), "last words");
+        if is_reset {
+            socket.set_zero_linger().unwrap();
+            drop(socket);
+            let error = coming.data().await.unwrap().unwrap_err();
+            assert_eq!((error.is_reset(), error.reason()), (true, Some(h2::Reason::CANCEL)));
+        } else {
+            // An end stays one.
+            socket.shutdown().await.unwrap();
+            assert!(read(&mut coming).await.unwrap().0.is_empty());
+            sending.send_data(Bytes::new(), true).unwrap();
+        }
+        until_none_is_in_flight(&rig).await;
+        sender = sender.ready().await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_client_that_is_gone_resets_the_endpoints_stream() {
     let (endpoint, mut asked) = asking().await;
