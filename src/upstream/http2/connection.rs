@@ -25,6 +25,9 @@ use crate::upstream::{OpenConnection, Stream};
 const STREAM_BYTES: u32 = 64 * 1024;
 /// Most bytes of the fields of an answer. Source: RFC 9113 §6.5.2.
 const FIELD_BYTES: u32 = 64 * 1024;
+/// Most streams that were given up in the last second and are remembered: what was on its way to one that
+/// is not counts as the endpoint's fault, and after 1,024 such frames h2 ends the connection.
+const GIVEN_UP: usize = 1024;
 /// How long a connection with streams may be silent before the endpoint is asked whether it lives,
 /// how long it may take to say so, and the least time between two such questions: servers of gRPC
 /// end a connection that asks more often than every five minutes.
@@ -65,6 +68,7 @@ pub async fn begin(
         .initial_connection_window_size(STREAM_BYTES * MOST_STREAMS as u32)
         .max_send_buffer_size(STREAM_BYTES as usize)
         .max_header_list_size(FIELD_BYTES)
+        .max_concurrent_reset_streams(GIVEN_UP)
         .enable_push(false)
         .handshake(stream)
         .await;

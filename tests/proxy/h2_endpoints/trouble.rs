@@ -8,6 +8,7 @@ use bytes::Bytes;
 use h2::Reason;
 use tokio::sync::mpsc;
 use weir::model::{Protocol, Route};
+use weir::proxy::Options;
 
 use super::endpoint::{Asked, Endpoint};
 use super::frames::{self, END_STREAM, GOAWAY, RST_STREAM, Wire};
@@ -86,11 +87,7 @@ async fn a_connection_that_is_ending_takes_no_new_requests() {
         asked.answer(asked.connection.to_string());
     })
     .await;
-    let rig = Rig::with(
-        pool_of(&[endpoint.address]),
-        route(),
-        weir::proxy::Options { workers: 1, ..options() },
-    );
+    let rig = Rig::with(pool_of(&[endpoint.address]), route(), Options { workers: 1, ..options() });
     let mut http1 = rig.client().await;
     for request in 0..30 {
         let answer = http1.ask(POST).await;
@@ -234,4 +231,43 @@ async fn endpoints_that_refuse_are_passed_over() {
     while let Some(done) = requests.join_next().await {
         done.unwrap();
     }
+}
+
+/// Clients that leave in the middle of their answers harm nobody else on the connection: what was on its
+/// way to them is thrown away. Source: RFC 9113 §5.1.
+#[tokio::test]
+async fn many_clients_that_leave_harm_no_other_stream() {
+    let (address, connections) = frames::start(|_, mut wire| async move {
+        let mut first = None;
+        while let Some(frame) = wire.read().await {
+            match frame.kind {
+                frames::HEADERS => {
+                    wire.ok(frame.stream, 0).await;
+                    first.get_or_insert(frame.stream);
+                }
+                RST_STREAM => {
+                    for _ in 0..4 {
+                        wire.data(frame.stream, b"on its way", 0).await;
+                    }
+                }
+                frames::DATA => wire.data(first.unwrap(), b"good", END_STREAM).await,
+                _ => {}
+            }
+        }
+    })
+    .await;
+    let rig = Rig::with(pool_of(&[address]), route(), Options { workers: 1, ..options() });
+    let mut good = client(&rig).await;
+    let (answer, mut stream) = good.send_request(post("/"), false).unwrap();
+    let mut answer = answer.await.unwrap();
+    let mut leaving = client(&rig).await;
+    for _ in 0..600 {
+        let (answer, mut stream) = leaving.send_request(get("/"), true).unwrap();
+        let _body = answer.await.unwrap();
+        stream.send_reset(Reason::CANCEL);
+        leaving = leaving.ready().await.unwrap();
+    }
+    stream.send_data(Bytes::from_static(b"end"), true).unwrap();
+    assert_eq!(read(answer.body_mut()).await.unwrap().0, b"good");
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
 }
