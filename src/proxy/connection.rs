@@ -48,6 +48,10 @@ const NEW: Duration = Duration::from_secs(1);
 /// What an HTTP/2 connection begins with. Source: RFC 9113 §3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// Bytes of requests over HTTP/2 that may wait for their endpoints. h2 grants half as much memory for
+/// frames of few bytes, and ends the connection above it: as much as one stream full of messages of 16.
+const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
+
 /// Client is what is known of a client's connection.
 #[derive(Debug)]
 pub(super) struct Client {
@@ -385,7 +389,7 @@ where
     let connection = hyper::server::conn::http2::Builder::new(streams)
         .timer(HyperTimer)
         .initial_stream_window_size(64 * 1024)
-        .initial_connection_window_size(1024 * 1024)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(limits.max_streams)
         .max_header_list_size(head_bytes)
         .max_send_buf_size(64 * 1024)

@@ -25,6 +25,10 @@ use crate::upstream::{OpenConnection, Stream};
 const STREAM_BYTES: u32 = 64 * 1024;
 /// Most bytes of the fields of an answer. Source: RFC 9113 §6.5.2.
 const FIELD_BYTES: u32 = 64 * 1024;
+/// Most memory of a connection for frames of few bytes that wait for their clients, beyond their bytes:
+/// above it h2 ends the connection. A hundred streams may wait with messages of 70 bytes, twenty with
+/// messages of 20.
+const SMALL_FRAMES: usize = 16 * 1024 * 1024;
 /// Most streams that were given up in the last second and are remembered: what was on its way to one that
 /// is not counts as the endpoint's fault, and after 1,024 such frames h2 ends the connection.
 const GIVEN_UP: usize = 1024;
@@ -68,6 +72,7 @@ pub async fn begin(
         .initial_connection_window_size(STREAM_BYTES * MOST_STREAMS as u32)
         .max_send_buffer_size(STREAM_BYTES as usize)
         .max_header_list_size(FIELD_BYTES)
+        .data_frame_budget(SMALL_FRAMES)
         .max_concurrent_reset_streams(GIVEN_UP)
         .enable_push(false)
         .handshake(stream)

@@ -7,6 +7,7 @@ mod floods;
 mod frames;
 mod grpc;
 mod secured;
+mod small;
 mod trouble;
 mod websocket;
 
