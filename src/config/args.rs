@@ -76,7 +76,7 @@ pub struct RunArgs {
     #[arg(long, env = "WEIR_LOG_FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,
 
-    /// Least severe level that is logged: error, warn, info, debug, trace, or per module as in
+    /// Least severe level that is logged: error, warn, info, debug, or per module as in
     /// weir::source=debug,info
     #[arg(long, env = "WEIR_LOG", default_value = "info", value_name = "FILTER")]
     pub log: String,

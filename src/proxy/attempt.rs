@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use http::{HeaderMap, StatusCode};
@@ -129,7 +129,8 @@ fn begin(
             let is_upgrade = request.admitted.is_upgrade;
             let head = if head.is_empty() { outbound::http1(request) } else { head };
             let expectation = Expectation { is_head, is_upgrade, is_held };
-            Ok(Exchange::Http1(http1::Exchange::new(connection, head, body, expectation), None))
+            let exchange = http1::Exchange::new(connection, head, body, expectation);
+            Ok(Exchange::Http1(Box::new((exchange, None))))
         }
         Opened::Http2(slot) => {
             let head = outbound::http2(request)?;
@@ -229,14 +230,15 @@ async fn connect(
             }
         };
         let (until, deadline) = deadlines();
-        let opening = Instant::now();
+        let (opening, _) = clock::read();
         let parties = owner.map(|_| request.client.parties());
         let open = transport.open(endpoint.address(), Alpn::Http1, parties);
         return match Box::pin(before(timer, Some(deadline), open)).await {
             Some(Ok(stream)) => {
                 let mut connection = Connection::new(stream, lease);
                 let stats = Arc::clone(&endpoint.stats);
-                connection.count(stats, worker.index, opening.elapsed());
+                let (opened, _) = clock::read();
+                connection.count(stats, worker.index, opened.saturating_duration_since(opening));
                 Ok(connection)
             }
             Some(Err(error)) => Err(unopened(request, endpoint.address(), &error)),
@@ -323,7 +325,12 @@ async fn answer_head(
     headers: &mut HeaderMap,
     timer: &Timer,
 ) -> Result<StatusCode, Broken> {
-    let mut deadlines = Deadlines::of(request, clock::now());
+    // Whoever waited for a connection has read the clock since; for a stream, not always.
+    let now = match exchange {
+        Exchange::Http1(_) => clock::recent(),
+        Exchange::Http2(_) => clock::now(),
+    };
+    let mut deadlines = Deadlines::of(request, now);
     timer.set(deadlines.next());
     let early = &request.client.early;
     let mut on_interim = |status, fields: &mut HeaderMap| early.pass_on(status, fields);

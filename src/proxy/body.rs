@@ -30,13 +30,10 @@ pub(super) struct AnswerBody {
 }
 
 #[derive(Debug)]
-#[allow(
-    clippy::large_enum_variant,
-    reason = "nearly all are the large one; a box costs each of them"
-)]
 enum Source {
     Text(Bytes),
-    Endpoint(EndpointBody, Guards),
+    /// In a box, as an answer is moved some twenty times before its first byte goes out.
+    Endpoint(Box<(EndpointBody, Guards)>),
 }
 
 /// Guards are what a request holds for as long as its answer lasts.
@@ -85,7 +82,7 @@ impl AnswerBody {
     }
 
     pub(super) fn endpoint(body: EndpointBody, guards: Guards, record: Record) -> Self {
-        Self::new(Source::Endpoint(body, guards), Some(record))
+        Self::new(Source::Endpoint(Box::new((body, guards))), Some(record))
     }
 }
 
@@ -135,7 +132,10 @@ impl Body for AnswerBody {
             (Source::Text(text), _) if !text.is_empty() => {
                 return Poll::Ready(Some(Ok(Frame::data(std::mem::take(text)))));
             }
-            (Source::Endpoint(body, guards), Some(record)) => (body, guards, record),
+            (Source::Endpoint(endpoint), Some(record)) => {
+                let (body, guards) = &mut **endpoint;
+                (body, guards, record)
+            }
             _ => return Poll::Ready(None),
         };
         let reason = match Pin::new(&mut *body).poll_frame(context) {
@@ -180,14 +180,14 @@ impl Body for AnswerBody {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             Source::Text(text) => text.is_empty(),
-            Source::Endpoint(body, _) => body.is_end_stream(),
+            Source::Endpoint(endpoint) => endpoint.0.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
             Source::Text(text) => SizeHint::with_exact(text.len() as u64),
-            Source::Endpoint(body, _) => body.size_hint(),
+            Source::Endpoint(endpoint) => endpoint.0.size_hint(),
         }
     }
 }
@@ -203,8 +203,8 @@ impl Drop for AnswerBody {
         if is_over {
             record.complete();
         }
-        if let Source::Endpoint(body, _) = &self.source {
-            record.request_bytes = record.request_bytes.max(body.request_bytes());
+        if let Source::Endpoint(endpoint) = &self.source {
+            record.request_bytes = record.request_bytes.max(endpoint.0.request_bytes());
         }
     }
 }

@@ -181,7 +181,7 @@ pub(super) trait Handler: Copy + 'static {
     fn answer(
         self,
         client: &Rc<Client>,
-        parts: request::Parts,
+        parts: Box<request::Parts>,
         body: ClientBody,
         upgrade: Option<Upgrade>,
     ) -> impl Future<Output = http::Response<AnswerBody>>;
@@ -195,7 +195,7 @@ impl Handler for Respond {
     fn answer(
         self,
         client: &Rc<Client>,
-        parts: request::Parts,
+        parts: Box<request::Parts>,
         body: ClientBody,
         upgrade: Option<Upgrade>,
     ) -> impl Future<Output = http::Response<AnswerBody>> {
@@ -411,7 +411,8 @@ async fn answer(
         || *request.method() == Method::CONNECT;
     let upgrade = may_switch.then(|| Upgrade::Hyper(hyper::upgrade::on(&mut request), cut));
     let (parts, body) = request.into_parts();
-    let mut response = handler.answer(&client, parts, ClientBody::hyper(body), upgrade).await;
+    let mut response =
+        handler.answer(&client, Box::new(parts), ClientBody::hyper(body), upgrade).await;
     // A tunnel is not told: `connection` has another meaning there. Source: RFC 9112 §9.6.
     if is_told && client.ends_after_answer() && response.status() != StatusCode::SWITCHING_PROTOCOLS
     {

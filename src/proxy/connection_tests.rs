@@ -27,7 +27,7 @@ impl Handler for Faulty {
     async fn answer(
         self,
         client: &Rc<Client>,
-        parts: request::Parts,
+        parts: Box<request::Parts>,
         _: ClientBody,
         _: Option<Upgrade>,
     ) -> Response<AnswerBody> {

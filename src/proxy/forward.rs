@@ -103,7 +103,7 @@ pub(super) async fn forward(
             logged.target = Target::of(request.pool, choice.index);
             logged.attempts = tries;
         }
-        let began = Instant::now();
+        let (began, _) = clock::read();
         let protocol = request.pool.protocol_of(choice.index);
         let result = attempt(request, (protocol, &in_flight), head, body, &timer).await;
         report(request, (choice.index, &in_flight), &result, began, record);
@@ -268,7 +268,7 @@ fn report(
     began: Instant,
     record: &mut Record,
 ) {
-    let ended = Instant::now();
+    let (ended, now) = clock::read();
     let latency = ended.saturating_duration_since(began);
     let worker = &request.client.worker;
     let endpoint = in_flight.endpoint();
@@ -292,5 +292,5 @@ fn report(
             failure.outcome
         }
     };
-    endpoint.report(outcome, clock::at(ended));
+    endpoint.report(outcome, now);
 }

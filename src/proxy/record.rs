@@ -10,7 +10,7 @@ use http::{Method, Version};
 use super::access_log::{Entry, Target};
 use super::worker::Worker;
 use crate::metrics::{MethodLabel, PoolStats, Reason, RequestSample, RouteStats};
-use crate::upstream::clock;
+use crate::upstream::clock::{self, Millis};
 
 /// Record gathers what happens to a request. It is written down when it is dropped, wherever the
 /// request ends.
@@ -19,6 +19,8 @@ pub(super) struct Record {
     worker: Rc<Worker>,
     watch: Arc<super::watch::Watch>,
     pub(super) started: Instant,
+    /// The same, as the data path counts.
+    pub(super) began: Millis,
     pub(super) method: Method,
     pub(super) version: Version,
     pub(super) status: u16,
@@ -51,10 +53,12 @@ impl Record {
         version: Version,
     ) -> Self {
         watch.request_begun();
+        let (started, began) = clock::read();
         Self {
             worker: Rc::clone(worker),
             watch: Arc::clone(watch),
-            started: Instant::now(),
+            started,
+            began,
             method: method.clone(),
             version,
             status: 0,
@@ -79,8 +83,8 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let ended = Instant::now();
-        self.watch.request_ended(clock::at(ended));
+        let (ended, now) = clock::read();
+        self.watch.request_ended(now);
         if std::thread::panicking() {
             self.reason = Some(Reason::Internal);
         } else if self.reason == Some(Reason::ClientGone) && self.watch.is_slow() {

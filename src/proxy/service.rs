@@ -23,12 +23,12 @@ use super::websocket::Opening;
 use crate::metrics::{Protocol, Reason};
 use crate::model::HttpsRedirect;
 use crate::table::{NoRoute, RequestHead, Route, Table, canonical_host};
-use crate::upstream::{clock, http1};
+use crate::upstream::http1;
 
 /// Answers a request, by an endpoint or with the reason why not.
 pub(super) async fn respond(
     client: &Rc<Client>,
-    mut parts: request::Parts,
+    mut parts: Box<request::Parts>,
     body: ClientBody,
     upgrade: Option<Upgrade>,
 ) -> Response<AnswerBody> {
@@ -54,7 +54,7 @@ pub(super) async fn respond(
             answer::moved(&moved).map(|text| AnswerBody::text(text, record))
         }
     };
-    http1::keep_header_map(parts.headers);
+    http1::keep_request_parts(parts);
     response
 }
 
@@ -117,7 +117,7 @@ pub(super) fn refuse_unread(client: &Client, reason: Reason) -> Response<AnswerB
             client: client.peer.ip().to_canonical(),
             host: Box::default(),
             path: Box::default(),
-            request_id: new_request_id(client).into(),
+            request_id: RequestId::new(client).as_str().into(),
             target: Target::default(),
             attempts: 0,
         }));
@@ -138,8 +138,8 @@ async fn route(
     let options = worker.options();
     let has_body = !body.is_end_stream();
     let Trace { client: address, hops } = client.trace(&parts.headers);
-    let request_id = request_id(client, parts);
-    log_as(record, parts, address, &request_id, options.access_log.is_some());
+    let request_id = RequestId::of(client, parts);
+    log_as(record, parts, address, request_id.as_str(), options.access_log.is_some());
     if options.pressure.is_full() {
         return Err(Reason::Overloaded.into());
     }
@@ -164,7 +164,7 @@ async fn route(
     if pool.model.access.as_ref().is_some_and(|access| !access.admits(address)) {
         return Err(Reason::AccessDenied.into());
     }
-    let now = clock::at(record.started);
+    let now = record.began;
     pool.try_rate(address, now).map_err(|after| Refusal {
         reason: Reason::RateLimited,
         retry_after: Some(after.max(Duration::from_secs(1))),
@@ -186,7 +186,7 @@ async fn route(
         address,
         parts,
         admitted: &admitted,
-        request_id: &request_id,
+        request_id: request_id.as_str(),
         client_cert,
         length,
         now,
@@ -256,22 +256,41 @@ fn client_certificate<'a>(client: &'a Client, route: &Route) -> Result<Option<&'
     }
 }
 
-/// Returns the client's id where a trusted proxy sent it, or a new one.
-fn request_id(client: &Client, parts: &request::Parts) -> String {
-    if client.is_trusted
-        && let Some(kept) = parts.headers.get("x-request-id")
-        && let Ok(kept) = kept.to_str()
-    {
-        return kept.to_owned();
-    }
-    new_request_id(client)
+/// What a request is called.
+enum RequestId<'a> {
+    /// As a trusted proxy called it.
+    Kept(&'a str),
+    New([u8; 32]),
 }
 
-fn new_request_id(client: &Client) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let random = client.worker.random.borrow_mut().u128(..).to_ne_bytes();
-    let digit = |four: u8| char::from(DIGITS.get(usize::from(four)).copied().unwrap_or(b'0'));
-    random.iter().flat_map(|byte| [digit(byte & 15), digit(byte >> 4)]).collect()
+impl<'a> RequestId<'a> {
+    fn of(client: &Client, parts: &'a request::Parts) -> Self {
+        if client.is_trusted
+            && let Some(kept) = parts.headers.get("x-request-id")
+            && let Ok(kept) = kept.to_str()
+        {
+            return Self::Kept(kept);
+        }
+        Self::new(client)
+    }
+
+    fn new(client: &Client) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |four: u8| DIGITS.get(usize::from(four)).copied().unwrap_or(b'0');
+        let random = client.worker.random.borrow_mut().u128(..).to_ne_bytes();
+        let mut digits = [b'0'; 32];
+        for (two, byte) in digits.as_chunks_mut().0.iter_mut().zip(random) {
+            *two = [digit(byte & 15), digit(byte >> 4)];
+        }
+        Self::New(digits)
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Kept(kept) => kept,
+            Self::New(digits) => std::str::from_utf8(digits).unwrap_or_default(),
+        }
+    }
 }
 
 fn log_as(

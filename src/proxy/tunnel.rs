@@ -55,8 +55,8 @@ pub(super) fn open(
     };
     record.status = status.as_u16();
     match exchange {
-        Exchange::Http1(exchange, _) => {
-            let (stream, ahead, lease) = exchange.into_tunnel();
+        Exchange::Http1(exchange) => {
+            let (stream, ahead, lease) = exchange.0.into_tunnel();
             let endpoint = Ahead { bytes: ahead.freeze(), stream };
             tokio::task::spawn_local(async move {
                 join(upgrade, endpoint, guards, record).await;

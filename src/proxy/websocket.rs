@@ -53,7 +53,7 @@ impl Opening {
     pub(super) fn check(&self, answered: Answered) -> Result<Answered, Reason> {
         let is_success = answered.status.is_success();
         let is_meant = match (&answered.exchange, answered.exchange.is_tunnel()) {
-            (Exchange::Http1(..), true) => self.agrees(&answered.headers),
+            (Exchange::Http1(_), true) => self.agrees(&answered.headers),
             (Exchange::Http2(_), true) => true,
             (_, false) => !is_success,
         };

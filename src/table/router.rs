@@ -35,6 +35,11 @@ impl Router {
     /// Source: Gateway API HTTPRouteSpec.hostnames.
     pub(super) fn find(&self, head: &RequestHead<'_>) -> Result<&Route, NoRoute> {
         let host = canonical_host(head.host.unwrap_or_default());
+        // Nearly all find theirs here; what goes through the levels is large to make.
+        let exact = self.ordinary.exact.get(&*host).and_then(|rules| rules.find(head));
+        if let Some(rule) = exact {
+            return Ok(&rule.route);
+        }
         let mut is_known = false;
         for (_, rules) in self.levels(&host) {
             if let Some(rule) = rules.find(head) {

@@ -1,5 +1,6 @@
 //! Time on the data path: one number, cheap to read and to compare.
 
+use std::cell::Cell;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -27,9 +28,28 @@ impl Millis {
     }
 }
 
+thread_local! {
+    static RECENT: Cell<Millis> = const { Cell::new(Millis(0)) };
+}
+
 /// Returns the present moment.
 pub fn now() -> Millis {
-    at(Instant::now())
+    read().1
+}
+
+/// Reads the clock: as exactly as it goes, and as the data path counts.
+pub fn read() -> (Instant, Millis) {
+    let moment = Instant::now();
+    let millis = at(moment);
+    RECENT.set(millis);
+    (moment, millis)
+}
+
+/// Returns the moment that this thread read last. For what follows a read at once, or a turn later:
+/// a request reads the clock five times as it is.
+pub fn recent() -> Millis {
+    let recent = RECENT.get();
+    if recent == Millis(0) { now() } else { recent }
 }
 
 /// Returns a moment that was read already: reading the clock costs more than anything done with it.

@@ -21,7 +21,7 @@ const MOST: usize = 4096;
 #[derive(Debug)]
 pub struct Taken {
     /// The head as it was read.
-    pub parts: Parts,
+    pub parts: Box<Parts>,
     /// How its body is framed.
     pub framing: Framing,
     /// Bytes that the head takes.

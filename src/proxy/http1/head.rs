@@ -4,11 +4,11 @@ use std::mem::MaybeUninit;
 
 use bytes::BytesMut;
 use http::request::Parts;
-use http::{Method, Request, Uri, Version};
+use http::{Method, Uri, Version};
 
 use crate::metrics::Reason;
 use crate::proxy::gate;
-use crate::upstream::http1::{Fields, Framing, header_map, keeps_alive};
+use crate::upstream::http1::{Fields, Framing, keeps_alive, request_parts};
 
 /// Most fields of any head; the gate has the bound that holds.
 const FIELDS_LIMIT: usize = 256;
@@ -16,7 +16,8 @@ const FIELDS_LIMIT: usize = 256;
 /// Head is the head of a request, and what the connection must know of it.
 #[derive(Debug)]
 pub(super) struct Head {
-    pub(super) parts: Parts,
+    /// In a box, as it is handed on often.
+    pub(super) parts: Box<Parts>,
     /// How the body is framed; never until the end of the connection.
     pub(super) framing: Framing,
     /// Whether the client keeps the connection for another request.
@@ -57,7 +58,8 @@ pub(super) fn parse(
     let version = if version == 0 { Version::HTTP_10 } else { Version::HTTP_11 };
     let start = input.as_ptr() as usize;
     let target = target.as_ptr() as usize - start..target.as_ptr() as usize - start + target.len();
-    let fields = Fields::of(start, request.headers);
+    let mut found = Fields::default();
+    found.note(start, request.headers);
     if has_bare_line_end(input.get(..length).unwrap_or_default()) {
         return Err(Reason::BadRequest);
     }
@@ -68,12 +70,11 @@ pub(super) fn parse(
     if memchr::memchr(b'#', &target).is_some() {
         return Err(Reason::BadRequest);
     }
-    let (mut parts, ()) = Request::new(()).into_parts();
+    let mut parts = request_parts();
     parts.method = method;
     parts.uri = Uri::from_maybe_shared(target).map_err(|_| Reason::BadRequest)?;
     parts.version = version;
-    parts.headers = header_map();
-    fields.insert(&head, &mut parts.headers).ok_or(Reason::BadRequest)?;
+    found.insert(&head, &mut parts.headers).ok_or(Reason::BadRequest)?;
     let framing = gate::framing(&parts.headers, version)?;
     let keeps_alive = keeps_alive(version, &parts.headers);
     Ok(Some(Head { parts, framing, keeps_alive }))

@@ -208,7 +208,7 @@ async fn send(
         (false, true, _) => Connection::Default,
     };
     let mut head = head_buffer();
-    answer::encode(&mut head, &parts, framing, connection, clock::now());
+    answer::encode(&mut head, &parts, framing, connection, clock::recent());
     keep_header_map(parts.headers);
     let body = match framing {
         Framing::Nothing => {

@@ -8,7 +8,7 @@ use super::names;
 
 /// Fields are where the fields of a head stand in it, so that it can be taken out of its buffer
 /// before there are values that share its memory.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Fields(SmallVec<[Span; 32]>);
 
 /// Span is where a field's name and value stand.
@@ -20,8 +20,9 @@ struct Span {
 
 impl Fields {
     /// Notes where fields stand that were parsed out of a head that begins at the address `start`.
+    // In place: it is large, and what returns it copies it.
     #[allow(clippy::cast_possible_truncation, reason = "heads are far smaller than 4 GiB")]
-    pub fn of(start: usize, fields: &[httparse::Header<'_>]) -> Self {
+    pub fn note(&mut self, start: usize, fields: &[httparse::Header<'_>]) {
         let span = |part: &[u8]| {
             let from = (part.as_ptr() as usize).wrapping_sub(start);
             (from as u32, (from + part.len()) as u32)
@@ -29,7 +30,7 @@ impl Fields {
         let spans = fields
             .iter()
             .map(|field| Span { name: span(field.name.as_bytes()), value: span(field.value) });
-        Self(spans.collect())
+        self.0.extend(spans);
     }
 
     /// Puts the fields of `head` into a map. Values share its memory; names are known ones or

@@ -41,4 +41,4 @@ pub use outgoing::{Outgoing, Output};
 pub use pieces::Pieces;
 pub(super) use pool::AddressHasher;
 pub use pool::{Checkout, Connections, Lease, Owner};
-pub use spare::{header_map, keep_buffer, keep_header_map};
+pub use spare::{header_map, keep_buffer, keep_header_map, keep_request_parts, request_parts};

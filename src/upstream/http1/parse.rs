@@ -40,10 +40,11 @@ pub(super) fn parse_head(
     };
     let status = status.ok_or(Violation::Head)?;
     let start = input.as_ptr() as usize;
-    let fields = Fields::of(start, response.headers);
+    let mut found = Fields::default();
+    found.note(start, response.headers);
     let head = input.split_to(length).freeze();
     headers.clear();
-    fields.insert(&head, headers).ok_or(Violation::Head)?;
+    found.insert(&head, headers).ok_or(Violation::Head)?;
     Ok(Some((status, version)))
 }
 
@@ -53,7 +54,8 @@ pub(super) fn parse_fields(block: &Bytes, headers: &mut HeaderMap) -> Option<()>
     let parsed = httparse::parse_headers(block, &mut fields).ok()?;
     let httparse::Status::Complete((length, fields)) = parsed else { return None };
     let start = block.as_ptr() as usize;
-    let fields = Fields::of(start, fields);
+    let mut found = Fields::default();
+    found.note(start, fields);
     (length == block.len()).then_some(())?;
-    fields.insert(block, headers)
+    found.insert(block, headers)
 }

@@ -59,7 +59,7 @@ impl Connections {
         if fresh || is_other {
             // What else is idle was opened no later than the one that turned out dead.
             shelf.idle.take();
-        } else if let Some(connection) = shelf.take(clock::now(), owner) {
+        } else if let Some(connection) = shelf.take(clock::recent(), owner) {
             return Checkout::Idle(connection);
         }
         match endpoint.try_connect(limits) {
@@ -144,7 +144,7 @@ impl Lease {
                 shelf.transport.borrow().is_same(&lease.transport) && !lease.is_orphan();
             let mut idle = shelf.idle.borrow_mut();
             if is_useful && idle.len() < IDLE_LIMIT && shelf.keep_alive.get() > Duration::ZERO {
-                idle.push(Idle { connection, since: clock::now() });
+                idle.push(Idle { connection, since: clock::recent() });
             }
         }
     }

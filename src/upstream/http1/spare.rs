@@ -1,11 +1,12 @@
-//! Buffers and header maps that the exchanges of one thread use in turn, last in first out, so
+//! Buffers, header maps and heads of requests that the exchanges of one thread use in turn, last in first out, so
 //! that an idle connection holds none and the next one finds them in the cache.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use bytes::BytesMut;
-use http::HeaderMap;
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, Uri};
 
 /// Size of a buffer for heads and small bodies.
 pub(super) const BUFFER: usize = 8 * 1024;
@@ -20,6 +21,8 @@ struct Spares {
     /// Given back while their bytes are still in use, the oldest in front.
     lent: VecDeque<BytesMut>,
     maps: Vec<HeaderMap>,
+    #[allow(clippy::vec_box, reason = "the boxes are what is kept")]
+    parts: Vec<Box<Parts>>,
 }
 
 thread_local! {
@@ -80,5 +83,20 @@ pub fn keep_header_map(mut map: HeaderMap) {
     if map.capacity() > 0 && map.capacity() <= FIELDS_KEPT {
         map.clear();
         with(|spares| (spares.maps.len() < KEPT).then(|| spares.maps.push(map)));
+    }
+}
+
+/// Returns the head of a request that holds nothing.
+pub fn request_parts() -> Box<Parts> {
+    with(|spares| spares.parts.pop()).unwrap_or_else(|| Box::new(Request::new(()).into_parts().0))
+}
+
+/// Takes the head of a request back.
+pub fn keep_request_parts(mut parts: Box<Parts>) {
+    if parts.headers.capacity() <= FIELDS_KEPT && parts.extensions.is_empty() {
+        parts.headers.clear();
+        parts.method = Method::GET;
+        parts.uri = Uri::default();
+        with(|spares| (spares.parts.len() < KEPT).then(|| spares.parts.push(parts)));
     }
 }
