@@ -15,6 +15,7 @@ pub mod path;
 mod pool;
 mod route;
 mod shown;
+mod taken;
 mod tls;
 
 pub use access::{Access, Networks};
@@ -35,6 +36,7 @@ pub use route::{
     ValuePattern,
 };
 pub use shown::{owners, shown};
+pub use taken::Taken;
 pub use tls::{Certificate, CipherSuite, ClientRule, PrivateKey, TlsTerms, TlsVersion};
 
 use std::collections::BTreeMap;

@@ -228,7 +228,7 @@ pub struct Persistence {
 }
 
 /// PersistenceKind says where a session is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum PersistenceKind {
     /// In a cookie of this name.
     Cookie(Arc<str>),

@@ -31,12 +31,13 @@ pub(super) struct Lost {
 }
 
 /// Returns the conditions of a pool. `lost` is what others have of what it claims, `applied` where
-/// its settings count.
+/// its settings count, `warnings` what must be known of it.
 pub(super) fn update(
     key: &ObjectKey,
     result: &PoolResult,
     lost: &Lost,
     applied: &Applied,
+    warnings: &[String],
 ) -> StatusUpdate {
     let problems = &result.problems;
     let conflict = if result.is_settings { Reason::Conflicted } else { Reason::RouteConflict };
@@ -47,7 +48,7 @@ pub(super) fn update(
         accepted.message += lost.rest;
         accepted
     } else {
-        yes(Type::Accepted, Reason::Accepted, &valid(&problems.warnings))
+        yes(Type::Accepted, Reason::Accepted, &valid(warnings))
     };
     let mut resolved = match problems.refs.first() {
         None => yes(Type::ResolvedRefs, Reason::ResolvedRefs, "all references are resolved"),

@@ -7,7 +7,7 @@ use super::app_protocol::Speech;
 use super::backends::{self, Context, port_of};
 use super::problems::{Problems, Unresolved};
 use super::routes::{ForRoutes, Times};
-use super::settings::{ACCESS, BACKEND_TLS, Joined, Layer, Said, TLS};
+use super::settings::{ACCESS, BACKEND_TLS, Joined, Layer, SESSIONS, Said, TLS};
 use super::unit::{ServicePort, Used};
 use super::{backend_tls, spec, terms};
 use crate::api::{Kind, ObjectKey};
@@ -19,6 +19,8 @@ pub(super) struct ServiceResult {
     pub(super) pool: Arc<Pool>,
     /// The BackendPools that its settings are of, the more specific first.
     pub(super) layers: Vec<Layer>,
+    /// The one that says how clients stay on their endpoints.
+    pub(super) sessions_of: Option<ObjectKey>,
     /// What holds for routes that lead to it.
     pub(super) for_routes: ForRoutes,
     pub(super) problems: Problems,
@@ -85,7 +87,9 @@ pub(super) fn translate(
     };
     let pool = pool.unwrap_or_else(|| Pool::new(name));
     let pool = Pool { access, backend_tls, ..pool }.with_backends(vec![backend]);
-    ServiceResult { pool: Arc::new(pool), layers: joined.layers, for_routes, problems, used }
+    let sessions_of = joined.of(SESSIONS).map(|said| said.pool.clone());
+    let (pool, layers) = (Arc::new(pool), joined.layers);
+    ServiceResult { pool, layers, sessions_of, for_routes, problems, used }
 }
 
 /// Joins the settings of a port.

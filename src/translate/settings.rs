@@ -18,6 +18,7 @@ const BOUNDS: [&str; 3] = [ACCESS, BACKEND_TLS, TLS];
 pub(super) const ACCESS: &str = "access";
 pub(super) const BACKEND_TLS: &str = "backendTLS";
 pub(super) const TLS: &str = "tls";
+pub(super) const SESSIONS: &str = "sessionPersistence";
 
 /// A field that says nothing where it is not there.
 macro_rules! optional {
@@ -33,7 +34,7 @@ const FIELDS: [Field; 15] = [
         |spec| spec.load_balancing != LoadBalancing::default(),
         |to, from| to.load_balancing.clone_from(&from.load_balancing),
     ),
-    optional!("sessionPersistence", session_persistence),
+    optional!(SESSIONS, session_persistence),
     optional!("backendProtocol", backend_protocol),
     optional!("healthCheck", health_check),
     optional!("outlierDetection", outlier_detection),

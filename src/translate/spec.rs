@@ -7,13 +7,14 @@ use ipnet::IpNet;
 
 use super::access::access;
 use super::problems::Problems;
+use super::session::persistence;
 use super::{backend_tls, settings};
 use crate::api::DurationString;
 use crate::api::backend_pool as api;
 use crate::model::{
     Algorithm, ClientRegions, Coordinates, EndpointLimits, HashKey, HeaderName, HealthCheck,
-    Limits, LocalityPreference, Outlier, Persistence, PersistenceKind, Pool, PoolName, Probe,
-    Protocol, ProxyProtocol, RateKey, RateLimit, Region, RegionName, Retry, RetryCondition,
+    Limits, LocalityPreference, Outlier, Pool, PoolName, Probe, Protocol, ProxyProtocol, RateKey,
+    RateLimit, Region, RegionName, Retry, RetryCondition,
 };
 
 /// Shortest time between two checks of an endpoint.
@@ -44,7 +45,8 @@ pub(super) fn translate(
     let hash_on = hash_keys(balancing, problems);
     let slow_start = slow_start(balancing, problems);
     let locality = balancing.locality.as_ref().map(|spec| locality(spec, problems));
-    let persistence = spec.session_persistence.as_ref().map(|spec| persistence(spec, problems));
+    let persistence =
+        spec.session_persistence.as_ref().map(|spec| persistence(spec, name, problems));
     let health_check = spec.health_check.as_ref().map(|spec| health_check(spec, problems));
     let outlier = spec.outlier_detection.as_ref().map(|spec| outlier(spec, problems));
     let retry = spec.retry.as_ref().map(|spec| retry(spec, problems));
@@ -204,25 +206,6 @@ fn locality(spec: &api::Locality, problems: &mut Problems) -> Option<LocalityPre
     }
     (problems.spec.len() == before)
         .then(|| LocalityPreference::ClientRegion { regions, clients: ClientRegions::new(clients) })
-}
-
-fn persistence(spec: &api::SessionPersistence, problems: &mut Problems) -> Option<Persistence> {
-    let field = "spec.sessionPersistence";
-    let timeout = match &spec.absolute_timeout {
-        None => None,
-        Some(time) => Some(problems.take(&format!("{field}.absoluteTimeout"), time.parse())?),
-    };
-    let kind = match spec.kind {
-        api::SessionPersistenceType::Cookie => {
-            PersistenceKind::Cookie(spec.session_name.as_str().into())
-        }
-        api::SessionPersistenceType::Header => PersistenceKind::Header(
-            problems
-                .take(&format!("{field}.sessionName"), HeaderName::parse(&spec.session_name))?,
-        ),
-    };
-    let absolute_timeout = timeout.filter(|time| !time.is_zero());
-    Some(Persistence { kind, absolute_timeout })
 }
 
 fn health_check(spec: &api::HealthCheck, problems: &mut Problems) -> Option<HealthCheck> {

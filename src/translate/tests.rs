@@ -69,6 +69,13 @@ fn pool(key: &ObjectKey, variant: u8) -> Object {
     if variant & 0x40 != 0 {
         spec["timeouts"] = json!({"request": format!("{}s", 100 + variant % 3)});
     }
+    if variant.is_multiple_of(3) {
+        spec["sessionPersistence"] =
+            json!({"type": if variant & 4 == 0 { "Cookie" } else { "Header" }});
+        if variant & 1 == 0 {
+            spec["sessionPersistence"]["sessionName"] = json!("sid");
+        }
+    }
     if variant.is_multiple_of(7) {
         spec["timeouts"] = json!({"connect": "soon"});
     }
@@ -99,6 +106,10 @@ fn a_time_of_zero_that_means_nothing_is_refused_where_no_crd_did_it() {
         ),
         (json!({"healthCheck": {"tcp": {}, "timeout": "0s"}}), "spec.healthCheck.timeout"),
         (json!({"healthCheck": {"tcp": {}, "interval": "0s"}}), "spec.healthCheck.interval"),
+        (
+            json!({"sessionPersistence": {"absoluteTimeout": "999ms"}}),
+            "spec.sessionPersistence.absoluteTimeout",
+        ),
     ] {
         let mut spec = spec;
         spec["backends"] = json!([{"service": {"name": "a", "port": 80}}]);

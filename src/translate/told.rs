@@ -37,9 +37,23 @@ impl Translator {
         self.pools.get(key).map(|result| result.problems.notes.as_slice()).unwrap_or_default()
     }
 
-    /// Returns what of a pool's spec is valid but does not do what one must expect of it.
-    pub fn warnings(&self, key: &ObjectKey) -> &[String] {
-        self.pools.get(key).map(|result| result.problems.warnings.as_slice()).unwrap_or_default()
+    /// Returns what of a pool's spec is valid but does not do what one must expect of it, by itself
+    /// or beside the others.
+    pub fn warnings(&self, key: &ObjectKey) -> Vec<String> {
+        let own = self.pools.get(key).into_iter().flat_map(|result| &result.problems.warnings);
+        let said = self.pools_of(key).into_iter();
+        let said = said.filter(|pool| self.sessions_of(pool).as_ref() == Some(key));
+        let shared: BTreeSet<String> =
+            said.flat_map(|pool| self.shared_sessions.of(&pool).cloned()).collect();
+        own.cloned().chain(shared).collect()
+    }
+
+    /// Returns the BackendPool that says how clients of a pool stay on their endpoints.
+    pub(super) fn sessions_of(&self, pool: &PoolName) -> Option<ObjectKey> {
+        match ServicePort::of(pool) {
+            Some(port) => self.services.get(&port)?.sessions_of.clone(),
+            None => Some(ObjectKey::new(pool.namespace(), pool.name())),
+        }
     }
 
     /// Returns what the status of every pool should say.
@@ -63,7 +77,7 @@ impl Translator {
                 Lost { claims: self.lost(&origin), rest: "; none of its routes is served" }
             };
             let applied = if result.is_settings { self.applied(key) } else { Applied::default() };
-            return Some(conditions::update(key, result, &lost, &applied));
+            return Some(conditions::update(key, result, &lost, &applied, &self.warnings(key)));
         }
         let invalid = objects.invalid.get(&(Kind::BackendPool, key.clone()))?;
         Some(conditions::unreadable(key, invalid.generation, &invalid.message))

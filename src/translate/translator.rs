@@ -12,6 +12,7 @@ use super::policy::Policies;
 use super::pool::{self, PoolResult};
 use super::routes::ForRoutes;
 use super::service::{self, ServiceResult};
+use super::shared_sessions::SharedSessions;
 use super::slices::Slices;
 use super::unit::{Port, ServicePort, Unit, Users};
 use super::{Options, foreign};
@@ -33,6 +34,7 @@ pub struct Translator {
     pub(super) lost: BTreeMap<Origin, Vec<String>>,
     /// Terms of TLS that somebody else says.
     pub(super) foreign: BTreeMap<Origin, Vec<String>>,
+    pub(super) shared_sessions: SharedSessions,
     pub(super) users: Users,
     model: Model,
 }
@@ -155,6 +157,10 @@ impl Translator {
         if !work.step.changed.certificates.is_empty() {
             self.judge_terms(&mut work.step);
         }
+        let has_other_routes = !work.step.changed.routes.is_empty();
+        let told = self.shared_sessions.judge(&self.model.routes, has_other_routes);
+        let judged = told.iter().filter_map(|pool| self.sessions_of(pool));
+        work.step.judged.extend(judged);
         work.step
     }
 
@@ -337,6 +343,8 @@ impl Translator {
             return;
         }
         step.changed.pools.insert(name.clone());
+        let old = self.model.pools.get(name).map(AsRef::as_ref);
+        self.shared_sessions.follow(name, old, new.map(AsRef::as_ref));
         match new {
             Some(pool) => self.model.pools.insert(name.clone(), Arc::clone(pool)),
             None => self.model.pools.remove(name),

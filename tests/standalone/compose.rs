@@ -1,6 +1,8 @@
 //! Strategies at once, over sockets: weights of Services beside hashing and sessions.
 
-use crate::declared::{assert_counts, backends, next_table, service};
+use std::collections::BTreeMap;
+
+use crate::declared::{assert_counts, backends, endpoint, next_table, service};
 use crate::rig::{Backend, Weir};
 
 /// Declares a pool of `v1` and `v2` by weight: three backends and one.
@@ -73,7 +75,7 @@ fn sessions_begin_by_weight_and_stay_when_weights_change() {
         (0..total).map(session).collect()
     };
     let count = |sessions: &[(String, String)]| {
-        let mut counts = std::collections::BTreeMap::new();
+        let mut counts = BTreeMap::new();
         for (owner, _) in sessions {
             *counts.entry(owner.clone()).or_insert(0) += 1;
         }
@@ -88,5 +90,39 @@ fn sessions_begin_by_weight_and_stay_when_weights_change() {
     for (owner, cookie) in sessions.iter().chain(&later) {
         let answer = client.send("GET", "pool.test", "/", &[("cookie", cookie)]).expect("answer");
         assert_eq!(answer.body, *owner);
+    }
+}
+
+#[test]
+fn sessions_of_two_pools_on_a_host_leave_each_other_alone() {
+    let backends = backends(6);
+    let declared = |name: &str, of: &[Backend]| {
+        let list: String = of.iter().map(|backend| endpoint(backend, "", "")).collect();
+        format!(
+            "apiVersion: weir.dev/v1alpha1\nkind: BackendPool\nmetadata: {{ name: {name}, namespace: test \
+             }}\nspec:\n  routes: [{{ hostnames: [app.test], matches: [{{ path: {{ value: /{name} }} }}] \
+             }}]\n  sessionPersistence: {{ type: Cookie }}\n  backends:\n{list}---\n"
+        )
+    };
+    let weir = Weir::start(&(declared("a", &backends[..3]) + &declared("b", &backends[3..])));
+    let mut client = weir.client();
+    // What a browser keeps: by name, as all of them are for the host and for every path.
+    let mut jar = BTreeMap::<String, String>::new();
+    let mut ask = |path: &str| {
+        let cookies: Vec<String> =
+            jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let headers = [("cookie", cookies.join("; "))];
+        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let headers = if jar.is_empty() { &[] } else { &headers[..] };
+        let answer = client.send("GET", "app.test", path, headers).expect("answer");
+        if let Some(cookie) = answer.headers.get("set-cookie") {
+            let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
+            jar.insert(name.to_owned(), value.to_owned());
+        }
+        answer.body
+    };
+    let (a, b) = (ask("/a"), ask("/b"));
+    for _ in 0..10 {
+        assert_eq!((ask("/a"), ask("/b")), (a.clone(), b.clone()));
     }
 }

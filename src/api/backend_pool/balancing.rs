@@ -168,25 +168,28 @@ pub struct Location {
 /// SessionPersistence keeps a client on the endpoint that served it first.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.absoluteTimeout) || duration(self.absoluteTimeout) == duration('0s') || duration(self.absoluteTimeout) >= duration('1s')")
+    .message("sessionPersistence.absoluteTimeout must be 0s or at least 1s, as cookies count whole seconds"))]
 pub struct SessionPersistence {
     /// Whether the session is in a cookie, or in a header that the client sends back itself.
     /// Default is Cookie.
     #[serde(default, rename = "type")]
     pub kind: SessionPersistenceType,
 
-    /// Name of the cookie or header. Default is `weir-session`.
-    #[serde(default = "session_name")]
+    /// Name of the cookie or header. A header must be one that means nothing else: `Connection`,
+    /// `Host`, `Set-Cookie` and the like are refused. Pools with routes on the same host need names of
+    /// their own, as a client keeps one value under a name. Default is `weir-session-` and eight
+    /// hexadecimal digits made of the pool's namespace and name; of settings for a Service, made of
+    /// those of the Service and of its port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9!#$%&'*+\-.^_|~]+$"))]
-    pub session_name: String,
+    pub session_name: Option<String>,
 
-    /// How long a session lasts; then a new endpoint is chosen. A cookie gets it as Max-Age.
-    /// `0s` is no limit. Default is no limit, and a cookie that ends with the browser session.
+    /// How long a session lasts; then a new endpoint is chosen. A cookie gets it as Max-Age, in
+    /// whole seconds. At least 1s, or `0s` for no limit. Default is no limit, and a cookie that ends
+    /// with the browser session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub absolute_timeout: Option<DurationString>,
-}
-
-fn session_name() -> String {
-    "weir-session".into()
 }
 
 /// SessionPersistenceType says where a session is kept.

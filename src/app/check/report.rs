@@ -273,8 +273,8 @@ fn verdicts_of_pool(
             kind => said.push(say(kind, condition.reason, &condition.message)),
         }
     }
-    let warnings = translator.warnings(key).iter();
-    said.extend(warnings.map(|warning| (Level::Warning, warning.clone())));
+    let warnings = translator.warnings(key).into_iter();
+    said.extend(warnings.map(|warning| (Level::Warning, warning)));
     said.extend(translator.notes(key).iter().map(|note| (Level::Note, note.clone())));
     said
 }

@@ -317,3 +317,43 @@ fn what_is_valid_but_not_what_one_expects_is_a_warning() {
     assert!(!report.is_refused());
     assert_eq!(report.summary(), "1 object, 0 refused, 1 warning");
 }
+
+#[test]
+fn one_name_of_two_sessions_on_a_host_is_a_warning() {
+    let spec = |path: &str, session: &str| {
+        format!(
+            "{{ routes: [{{ hostnames: [a.test], matches: [{{ path: {{ value: {path} }} }}] }}], backends: \
+             [{{ endpoint: {{ address: 127.0.0.1, port: 80 }} }}], sessionPersistence: {{{session}}} }}"
+        )
+    };
+    let text =
+        pool("a", &spec("/a", "sessionName: sid")) + &pool("b", &spec("/b", "sessionName: sid"));
+    let report = report_of(&[("a.yaml", &text)], true);
+    assert_eq!(report.summary(), "2 objects, 0 refused, 2 warnings");
+    for (line, name) in [(1, "a"), (3, "b")] {
+        let expected = format!(
+            "a.yaml: BackendPool default/{name}: warning: spec.sessionPersistence.sessionName: pools \
+             default/a, default/b keep their sessions in one cookie, \"sid\", on a.test: a client has \
+             one value of it, so that a request to one pool ends the session in the other; leave \
+             sessionName out, or use another for each"
+        );
+        assert_eq!(lines(&report)[line], expected);
+    }
+    let text = pool("a", &spec("/a", "")) + &pool("b", &spec("/b", ""));
+    assert_eq!(report_of(&[("a.yaml", &text)], true).summary(), "2 objects, 0 refused, 0 warnings");
+}
+
+#[test]
+fn a_header_that_means_something_already_carries_no_session() {
+    let spec = "{ backends: [{ endpoint: { address: 127.0.0.1, port: 80 } }], sessionPersistence: { type: \
+                Header, sessionName: Upgrade } }";
+    let report = report_of(&[("a.yaml", &pool("a", spec))], true);
+    assert_eq!(
+        lines(&report),
+        [
+            "a.yaml: BackendPool default/a: refused: spec.sessionPersistence.sessionName: \"Upgrade\" is \
+          about one connection, and goes no further: use a name that means nothing else, as in \
+          x-session (Accepted: Invalid)"
+        ]
+    );
+}

@@ -75,28 +75,39 @@ fn is_listed(headers: &HeaderMap, name: &HeaderName) -> bool {
         && options(headers).any(|option| option.eq_ignore_ascii_case(name.as_str().as_bytes()))
 }
 
-/// Names that never go on as the client wrote them. An underscore or a dot counts as a dash: many
-/// programs behind read it so.
+/// Names that never go on as the client wrote them, by their length. The model says of all of them
+/// that they are taken.
+pub(super) const NEVER_ON: [&[&str]; 19] = [
+    &[],
+    &[],
+    &["te"],
+    &[],
+    &[],
+    &["proxy"],
+    &["expect"],
+    &["upgrade"],
+    &[],
+    &["forwarded", "x-real-ip"],
+    &["connection", "keep-alive"],
+    &["client-cert"],
+    &["x-request-id"],
+    &[],
+    &["http2-settings"],
+    &["x-forwarded-for"],
+    &["x-forwarded-host", "x-forwarded-port", "proxy-connection"],
+    &["x-forwarded-proto", "transfer-encoding", "client-cert-chain"],
+    &["x-forwarded-prefix"],
+];
+
+/// It frames a message, and is written by the codec alone; but not in other spellings.
+const LENGTH: &str = "content-length";
+
+/// Returns whether a field is of those that never go on. An underscore or a dot counts as a dash:
+/// many programs behind read it so.
 fn is_own(name: &str) -> bool {
-    let own: &[&str] = match name.len() {
-        2 => &["te"],
-        5 => &["proxy"],
-        6 => &["expect"],
-        7 => &["upgrade"],
-        9 => &["forwarded", "x-real-ip"],
-        10 => &["connection", "keep-alive"],
-        11 => &["client-cert"],
-        12 => &["x-request-id"],
-        // The dashed twin frames a message and is written by the codec alone.
-        14 if name.contains(['_', '.']) => &["content-length"],
-        14 => &["http2-settings"],
-        15 => &["x-forwarded-for"],
-        16 => &["x-forwarded-host", "x-forwarded-port", "proxy-connection"],
-        17 => &["x-forwarded-proto", "transfer-encoding", "client-cert-chain"],
-        18 => &["x-forwarded-prefix"],
-        _ => return false,
-    };
+    let own = NEVER_ON.get(name.len()).copied().unwrap_or_default();
     own.iter().any(|own| begins_with(name, own))
+        || (name.len() == LENGTH.len() && name != LENGTH && begins_with(name, LENGTH))
 }
 
 /// Returns whether a field speaks for a proxy, in whatever word.
@@ -325,7 +336,7 @@ fn take_off(headers: &mut HeaderMap, is_upgrade: bool) {
     }
 }
 
-const HOP_BY_HOP: [HeaderName; 5] = [
+pub(super) const HOP_BY_HOP: [HeaderName; 5] = [
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     TRANSFER_ENCODING,

@@ -4,7 +4,9 @@ use bytes::BytesMut;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
 
+use super::rules::{HOP_BY_HOP, NEVER_ON};
 use super::*;
+use crate::model;
 
 fn map(lines: &[(&str, &str)]) -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -169,5 +171,23 @@ proptest! {
         once.sort();
         twice.sort();
         prop_assert_eq!(once, twice);
+    }
+}
+
+/// What is refused as the name of a session would not come through here.
+#[test]
+fn what_never_goes_on_is_taken_by_the_model() {
+    let hop_by_hop = HOP_BY_HOP;
+    let hop_by_hop = hop_by_hop.iter().map(HeaderName::as_str);
+    let own = NEVER_ON.iter().flat_map(|names| names.iter().copied());
+    let mut written = BytesMut::new();
+    add(&mut written, &HeaderMap::new(), &ADDED);
+    let written = String::from_utf8(written.to_vec()).unwrap();
+    let written = written.lines().map(|line| line.split(':').next().unwrap());
+    for name in own.chain(hop_by_hop).chain(written).chain(["content-length", "content_length"]) {
+        assert!(model::HeaderName::parse(name).unwrap().taken().is_some(), "{name}");
+    }
+    for (length, names) in NEVER_ON.iter().enumerate() {
+        assert!(names.iter().all(|name| name.len() == length), "{names:?}");
     }
 }

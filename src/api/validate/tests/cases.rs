@@ -218,6 +218,18 @@ pub const CASES: &[(&str, &str, &str, &str)] = &[
         "limits: {maxPending: 5, perEndpoint: {maxRequests: 2}}",
     ),
     (
+        "sessionPersistence: {absoluteTimeout: 500ms}",
+        "spec.sessionPersistence",
+        "sessionPersistence.absoluteTimeout must be 0s or at least 1s, as cookies count whole seconds",
+        "sessionPersistence: {absoluteTimeout: 1s}",
+    ),
+    (
+        "sessionPersistence: {absoluteTimeout: 999ms}",
+        "spec.sessionPersistence",
+        "sessionPersistence.absoluteTimeout must be 0s or at least 1s, as cookies count whole seconds",
+        "sessionPersistence: {absoluteTimeout: 0s}",
+    ),
+    (
         "retry: {triggers: []}",
         "spec.retry",
         "retry needs a trigger or a status code: without either nothing is tried again",
