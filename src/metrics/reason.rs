@@ -53,7 +53,7 @@ reasons! {
     UpgradeFailed "upgrade_failed" 502 "The endpoint did not switch protocols as it said."
     RequestTimeout "request_timeout" 504 "The route's time for the whole request passed."
     IdleTimeout "idle_timeout" 504 "Neither side sent a byte for too long."
-    PoolFull "pool_full" 503 "The pool has as many requests in flight as it may."
+    PoolFull "pool_full" 503 "The pool has as many requests in flight, or connections open, as it may."
     EndpointFull "endpoint_full" 503 "Every endpoint has as many requests or connections as it may."
     QueueFull "queue_full" 503 "As many requests wait for the pool as may."
     QueueTimeout "queue_timeout" 503 "The request waited for the pool too long."

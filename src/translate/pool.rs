@@ -78,7 +78,11 @@ pub(super) fn translate(context: Context<'_>, object: &BackendPool) -> PoolResul
     let locality = settings.as_ref().and_then(|settings| settings.locality.as_ref());
     places::check(&object.spec, locality, &backends, context.options, &mut problems);
     let pool = match settings.filter(|_| !is_held) {
-        Some(pool) => model::Pool { backend_tls, ..pool }.with_backends(backends),
+        Some(pool) => {
+            let pool = model::Pool { backend_tls, ..pool }.with_backends(backends);
+            note_queue(&pool.limits, &mut problems);
+            pool
+        }
         None => model::Pool::new(name),
     };
     PoolResult {
@@ -120,6 +124,17 @@ fn note_settings(context: Context<'_>, object: &BackendPool, problems: &mut Prob
                 ));
             }
         }
+    }
+}
+
+/// Warns of a queue that nothing ever stands in.
+fn note_queue(limits: &model::Limits, problems: &mut Problems) {
+    let bounds = [limits.most_requests(), limits.most_requests_per_endpoint()];
+    if limits.max_pending > 0 && bounds.iter().all(Option::is_none) {
+        problems.warning(
+            "spec.limits.maxPending",
+            "nothing waits, as requests share connections over HTTP/2: add limits.maxRequests",
+        );
     }
 }
 

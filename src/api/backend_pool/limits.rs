@@ -123,15 +123,16 @@ pub struct PoolTimeouts {
     .message("limits.queueTimeout needs limits.maxPending: without a queue nothing waits"))]
 #[x_kube(validation = Rule::new("!has(self.queueTimeout) || duration(self.queueTimeout) > duration('0s')")
     .message("limits.queueTimeout must be above 0s: leave limits.maxPending out where nothing may wait"))]
-#[x_kube(validation = Rule::new("!has(self.maxPending) || has(self.maxRequests) || (has(self.perEndpoint) && has(self.perEndpoint.maxRequests))")
-    .message("limits.maxPending needs limits.maxRequests or limits.perEndpoint.maxRequests: without it nothing has to wait"))]
+#[x_kube(validation = Rule::new("!has(self.maxPending) || has(self.maxRequests) || has(self.maxConnections) || (has(self.perEndpoint) && (has(self.perEndpoint.maxRequests) || has(self.perEndpoint.maxConnections)))")
+    .message("limits.maxPending needs limits.maxRequests, limits.maxConnections or one of limits.perEndpoint: without a limit nothing has to wait"))]
 pub struct Limits {
     /// Most requests in flight in the pool. Those above wait, if `maxPending` allows, or get 503.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000_000))]
     pub max_requests: Option<i32>,
 
-    /// Most connections open to the pool's endpoints.
+    /// Most connections open to the pool's endpoints. Requests that would need one more wait, if
+    /// `maxPending` allows, or get 503. Over HTTP/2 requests share connections, and none waits for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_connections: Option<i32>,

@@ -213,9 +213,23 @@ pub const CASES: &[(&str, &str, &str, &str)] = &[
     (
         "limits: {maxPending: 5}",
         "spec.limits",
-        "limits.maxPending needs limits.maxRequests or limits.perEndpoint.maxRequests: without it \
-         nothing has to wait",
+        "limits.maxPending needs limits.maxRequests, limits.maxConnections or one of \
+         limits.perEndpoint: without a limit nothing has to wait",
         "limits: {maxPending: 5, perEndpoint: {maxRequests: 2}}",
+    ),
+    (
+        "limits: {maxPending: 5, perEndpoint: {}}",
+        "spec.limits",
+        "limits.maxPending needs limits.maxRequests, limits.maxConnections or one of \
+         limits.perEndpoint: without a limit nothing has to wait",
+        "limits: {maxPending: 5, maxConnections: 4, queueTimeout: 5s}",
+    ),
+    (
+        "limits: {maxPending: 5, maxRequestBodyBytes: 1}",
+        "spec.limits",
+        "limits.maxPending needs limits.maxRequests, limits.maxConnections or one of \
+         limits.perEndpoint: without a limit nothing has to wait",
+        "limits: {maxPending: 5, perEndpoint: {maxConnections: 2}}",
     ),
     (
         "sessionPersistence: {absoluteTimeout: 500ms}",
