@@ -72,7 +72,7 @@ pub enum ConditionReason {
     Conflicted,
     /// Some of the endpoints take no traffic.
     Degraded,
-    /// A ConfigMap or Secret is missing or holds no certificate of an authority.
+    /// A ConfigMap or Secret holds no certificate of an authority.
     InvalidCaCertificateRef,
     /// A Secret is missing or holds no usable certificate.
     InvalidCertificateRef,
@@ -88,6 +88,9 @@ pub enum ConditionReason {
     PartiallyOverridden,
     /// The pool is in the routing table.
     Programmed,
+    /// A ConfigMap or Secret for certificates of authorities is not there. Objects say
+    /// `InvalidCACertificateRef` of that, too. Source: Gateway API BackendTLSPolicy, conditions.
+    MissingCaCertificateRef,
     /// Another namespace's object is named without a ReferenceGrant.
     RefNotPermitted,
     /// All references are resolved.
@@ -113,7 +116,9 @@ impl ConditionReason {
             Self::BackendNotFound => "BackendNotFound",
             Self::Conflicted => "Conflicted",
             Self::Degraded => "Degraded",
-            Self::InvalidCaCertificateRef => "InvalidCACertificateRef",
+            Self::InvalidCaCertificateRef | Self::MissingCaCertificateRef => {
+                "InvalidCACertificateRef"
+            }
             Self::InvalidCertificateRef => "InvalidCertificateRef",
             Self::Invalid => "Invalid",
             Self::NoEndpoints => "NoEndpoints",

@@ -148,16 +148,20 @@ fn load(
         _ => objects.secrets.get(key).map(|secret| of_secret(secret)),
     };
     let now = match now {
-        Some(read) => read.map_err(|why| format!("{object}: {why}")),
-        None => Err(format!("there is no {object}")),
+        Some(read) => read
+            .map_err(|why| (ConditionReason::InvalidCaCertificateRef, format!("{object}: {why}"))),
+        None => Err((ConditionReason::MissingCaCertificateRef, format!("there is no {object}"))),
     };
-    let Err(mut why) = now else { return (now.ok(), None) };
+    let (reason, mut why) = match now {
+        Ok(found) => return (Some(found), None),
+        Err(refused) => refused,
+    };
     let kept = objects.last_good_authorities.get(object);
     let kept = kept.and_then(|object| read(object)?.ok());
     if kept.is_some() {
         why += "; what it held before stays in use";
     }
-    (kept, Some((ConditionReason::InvalidCaCertificateRef, why)))
+    (kept, Some((reason, why)))
 }
 
 /// Returns why an object holds no certificates of authorities; nothing where it does, or is of a

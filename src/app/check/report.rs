@@ -301,12 +301,15 @@ fn verdicts_of_ingress(translator: &Translator, key: &ObjectKey) -> Vec<(Level, 
 /// A reference may lead to what only the cluster has; all else would be refused there too.
 fn level(reason: ConditionReason) -> Level {
     use ConditionReason::{
-        BackendNotFound, InvalidCertificateRef, RefNotPermitted, TargetNotFound,
+        BackendNotFound, InvalidCertificateRef, MissingCaCertificateRef, RefNotPermitted,
+        TargetNotFound,
     };
     match reason {
-        BackendNotFound | InvalidCertificateRef | RefNotPermitted | TargetNotFound => {
-            Level::Warning
-        }
+        BackendNotFound
+        | InvalidCertificateRef
+        | MissingCaCertificateRef
+        | RefNotPermitted
+        | TargetNotFound => Level::Warning,
         _ => Level::Refused,
     }
 }

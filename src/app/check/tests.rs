@@ -357,3 +357,34 @@ fn a_header_that_means_something_already_carries_no_session() {
         ]
     );
 }
+
+#[test]
+fn authorities_that_are_not_among_the_files_are_a_warning_and_wrong_ones_an_error() {
+    let to_endpoints = "{ backends: [{ endpoint: { address: 127.0.0.1, port: 80 } }], backendTLS: { \
+                        validation: { hostname: a.test, caCertificateRefs: [{ name: ca }] } } }";
+    let of_clients = "{ routes: [{ hostnames: [a.test] }], backends: [{ endpoint: { address: 127.0.0.1, \
+                      port: 80 } }], tls: { certificateRefs: [{ name: cert }], clientValidation: { \
+                      caCertificateRefs: [{ name: ca }] } } }";
+    let wrong =
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ca }\ndata: { ca.crt: nothing }\n";
+    for (spec, field) in
+        [(to_endpoints, "spec.backendTLS.validation"), (of_clients, "spec.tls.clientValidation")]
+    {
+        let files = [("a.yaml", pool("a", spec)), ("b.yaml", wrong.to_owned())];
+        let files = files.each_ref().map(|(path, text)| (*path, text.as_str()));
+        let report = report_of(&files[..1], true);
+        assert!(!report.is_refused(), "{:?}", lines(&report));
+        let expected = format!(
+            "a.yaml: BackendPool default/a: warning: {field}.caCertificateRefs[0]: there is no \
+             ConfigMap default/ca (ResolvedRefs: InvalidCACertificateRef)"
+        );
+        assert!(lines(&report).contains(&expected), "{:?}", lines(&report));
+        let report = report_of(&files, true);
+        assert!(report.is_refused(), "{:?}", lines(&report));
+        let expected = format!(
+            "a.yaml: BackendPool default/a: refused: {field}.caCertificateRefs[0]: ConfigMap \
+             default/ca: ca.crt holds no PEM block (ResolvedRefs: InvalidCACertificateRef)"
+        );
+        assert!(lines(&report).contains(&expected), "{:?}", lines(&report));
+    }
+}
