@@ -87,6 +87,11 @@ fn said(error: &Error) -> String {
             document: quote the text if it begins with a star, or write the value out"
             .into(),
         Error::DuplicateMappingKey { key: Some(field), .. } => twice(field),
+        Error::NonFiniteFloat { .. } => {
+            "a number that is infinite or none, or too large to be held: \
+            write it in digits, or in quotes where it is a text"
+                .into()
+        }
         other => {
             let theirs: String = other.to_string().chars().take(512).collect();
             format!("not YAML that can be read: {theirs}")

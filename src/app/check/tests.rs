@@ -319,6 +319,37 @@ fn what_is_valid_but_not_what_one_expects_is_a_warning() {
 }
 
 #[test]
+fn authorities_that_are_not_among_the_files_are_a_warning_and_wrong_ones_an_error() {
+    let to_endpoints = "{ backends: [{ endpoint: { address: 127.0.0.1, port: 80 } }], backendTLS: { \
+                        validation: { hostname: a.test, caCertificateRefs: [{ name: ca }] } } }";
+    let of_clients = "{ routes: [{ hostnames: [a.test] }], backends: [{ endpoint: { address: 127.0.0.1, \
+                      port: 80 } }], tls: { certificateRefs: [{ name: cert }], clientValidation: { \
+                      caCertificateRefs: [{ name: ca }] } } }";
+    let wrong =
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ca }\ndata: { ca.crt: nothing }\n";
+    for (spec, field) in
+        [(to_endpoints, "spec.backendTLS.validation"), (of_clients, "spec.tls.clientValidation")]
+    {
+        let files = [("a.yaml", pool("a", spec)), ("b.yaml", wrong.to_owned())];
+        let files = files.each_ref().map(|(path, text)| (*path, text.as_str()));
+        let report = report_of(&files[..1], true);
+        assert!(!report.is_refused(), "{:?}", lines(&report));
+        let expected = format!(
+            "a.yaml: BackendPool default/a: warning: {field}.caCertificateRefs[0]: there is no \
+             ConfigMap default/ca (ResolvedRefs: InvalidCACertificateRef)"
+        );
+        assert!(lines(&report).contains(&expected), "{:?}", lines(&report));
+        let report = report_of(&files, true);
+        assert!(report.is_refused(), "{:?}", lines(&report));
+        let expected = format!(
+            "a.yaml: BackendPool default/a: refused: {field}.caCertificateRefs[0]: ConfigMap \
+             default/ca: ca.crt holds no PEM block (ResolvedRefs: InvalidCACertificateRef)"
+        );
+        assert!(lines(&report).contains(&expected), "{:?}", lines(&report));
+    }
+}
+
+#[test]
 fn one_name_of_two_sessions_on_a_host_is_a_warning() {
     let spec = |path: &str, session: &str| {
         format!(
@@ -359,32 +390,16 @@ fn a_header_that_means_something_already_carries_no_session() {
 }
 
 #[test]
-fn authorities_that_are_not_among_the_files_are_a_warning_and_wrong_ones_an_error() {
-    let to_endpoints = "{ backends: [{ endpoint: { address: 127.0.0.1, port: 80 } }], backendTLS: { \
-                        validation: { hostname: a.test, caCertificateRefs: [{ name: ca }] } } }";
-    let of_clients = "{ routes: [{ hostnames: [a.test] }], backends: [{ endpoint: { address: 127.0.0.1, \
-                      port: 80 } }], tls: { certificateRefs: [{ name: cert }], clientValidation: { \
-                      caCertificateRefs: [{ name: ca }] } } }";
-    let wrong =
-        "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ca }\ndata: { ca.crt: nothing }\n";
-    for (spec, field) in
-        [(to_endpoints, "spec.backendTLS.validation"), (of_clients, "spec.tls.clientValidation")]
-    {
-        let files = [("a.yaml", pool("a", spec)), ("b.yaml", wrong.to_owned())];
-        let files = files.each_ref().map(|(path, text)| (*path, text.as_str()));
-        let report = report_of(&files[..1], true);
-        assert!(!report.is_refused(), "{:?}", lines(&report));
-        let expected = format!(
-            "a.yaml: BackendPool default/a: warning: {field}.caCertificateRefs[0]: there is no \
-             ConfigMap default/ca (ResolvedRefs: InvalidCACertificateRef)"
+fn a_number_that_is_too_large_is_said_in_words_of_the_manifest() {
+    for number in ["1e400", ".inf", "-.inf", ".nan"] {
+        let spec = format!(
+            "{{ backends: [{{ endpoint: {{ address: 127.0.0.1, port: 80, location: {{ latitude: {number}, \
+             longitude: 1 }} }} }}] }}"
         );
-        assert!(lines(&report).contains(&expected), "{:?}", lines(&report));
-        let report = report_of(&files, true);
-        assert!(report.is_refused(), "{:?}", lines(&report));
-        let expected = format!(
-            "a.yaml: BackendPool default/a: refused: {field}.caCertificateRefs[0]: ConfigMap \
-             default/ca: ca.crt holds no PEM block (ResolvedRefs: InvalidCACertificateRef)"
-        );
-        assert!(lines(&report).contains(&expected), "{:?}", lines(&report));
+        let report = report_of(&[("a.yaml", &pool("a", &spec))], true);
+        let said = lines(&report).join("\n");
+        let expected = "refused: a number that is infinite or none, or too large to be held: write it \
+                        in digits, or in quotes where it is a text";
+        assert!(said.contains(expected), "{said}");
     }
 }
