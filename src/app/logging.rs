@@ -30,16 +30,20 @@ pub fn start(filter: &str, format: LogFormat) -> anyhow::Result<()> {
 
 /// The library's watcher warns at every refusal of the API server; the source says the same once,
 /// and what to do. The libraries of TLS and HTTP/2 warn of what clients do, as often as they like;
-/// metrics count that. Who looks closer, or asks for the library, sees both.
+/// metrics count that. The library that watches directories tells what it forgot of one that is gone.
+/// Who looks closer, or asks for the library, sees all.
 fn without_repeats(filter: &str) -> Cow<'_, str> {
-    let looks_closer =
-        ["kube", "rustls", "h2", "debug", "trace", "off"].iter().any(|word| filter.contains(word));
+    let looks_closer = ["kube", "rustls", "h2", "notify", "debug", "trace", "off"]
+        .iter()
+        .any(|word| filter.contains(word));
     if looks_closer || filter.is_empty() {
         Cow::Borrowed(filter)
     } else {
-        Cow::Owned(format!("kube_runtime::watcher=error,rustls=error,h2=error,{filter}"))
+        Cow::Owned(format!("{QUIET},{filter}"))
     }
 }
+
+const QUIET: &str = "kube_runtime::watcher=error,rustls=error,h2=error,notify=warn";
 
 #[cfg(test)]
 mod tests {
@@ -47,11 +51,8 @@ mod tests {
 
     #[test]
     fn only_a_plain_filter_leaves_the_watcher_out() {
-        assert_eq!(
-            without_repeats("info"),
-            "kube_runtime::watcher=error,rustls=error,h2=error,info"
-        );
-        let quiet = "kube_runtime::watcher=error,rustls=error,h2=error,weir=warn,info";
+        assert_eq!(without_repeats("info"), format!("{QUIET},info"));
+        let quiet = format!("{QUIET},weir=warn,info");
         assert_eq!(without_repeats("weir=warn,info"), quiet);
         for kept in ["", "off", "debug", "weir::source=debug,info", "info,kube_runtime=warn"] {
             assert_eq!(without_repeats(kept), kept);
