@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -43,8 +44,13 @@ pub(super) async fn handshake(
     tls: &ServerTls,
     socket: Ahead<TcpStream>,
 ) -> io::Result<(TlsStream<Ahead<TcpStream>>, Box<ClientTls>)> {
-    let begun = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), socket).await?;
+    let mut begun = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), socket).await?;
     let chosen = tls.choose(&begun.client_hello());
+    if let Some(alert) = chosen.refusal() {
+        begun.io.write_all(&alert).await?;
+        begun.io.shutdown().await?;
+        return Err(io::Error::other("no certificate is for the name that the client asks for"));
+    }
     let stream = begun.into_stream(chosen.config()).await?;
     let connection = stream.get_ref().1;
     chosen.judge(connection).map_err(io::Error::other)?;

@@ -53,12 +53,25 @@ pub struct Chosen {
     /// What it is made for.
     pub shown: Shown,
     prepared: Arc<Prepared>,
+    /// Whether there is a certificate for the name, or for names that nobody declares.
+    is_offered: bool,
 }
 
 impl Chosen {
     /// Returns the configuration.
     pub fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.prepared.config)
+    }
+
+    /// Returns the record that ends a handshake for which there is no certificate: an alert that
+    /// clients know, where the TLS library would send `access_denied`.
+    ///
+    /// Source: RFC 6066 §3, unrecognized_name; RFC 8446 §9.2, missing_extension.
+    pub fn refusal(&self) -> Option<[u8; 7]> {
+        const ALERT: u8 = 21;
+        const FATAL: u8 = 2;
+        let description = if self.shown.name.is_some() { 112 } else { 109 };
+        (!self.is_offered).then_some([ALERT, 3, 3, 0, 2, FATAL, description])
     }
 
     /// Judges a finished handshake by the client's certificates: a session that is resumed brings
@@ -121,7 +134,7 @@ impl ServerTls {
             Some(offer) => Arc::clone(&offer.scope),
             None => Arc::new(Scope::new(&prepared.terms)),
         };
-        Chosen { shown: Shown { name, scope }, prepared }
+        Chosen { shown: Shown { name, scope }, prepared, is_offered: offer.is_some() }
     }
 
     /// Uses these certificates from the next handshake on. One that cannot be loaded is left out

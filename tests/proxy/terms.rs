@@ -1,6 +1,6 @@
 //! Versions, suites and sessions, each name on its own terms.
 
-use rustls::{CipherSuite as Suite, HandshakeKind, ProtocolVersion};
+use rustls::{AlertDescription, CipherSuite as Suite, HandshakeKind, ProtocolVersion};
 use weir::model::{CipherSuite, TlsTerms, TlsVersion};
 use weir::tls::TicketKeys;
 
@@ -111,4 +111,26 @@ async fn replicas_with_the_same_keys_resume_the_sessions_of_each_other() {
     assert_eq!(resumes(shared(old), shared(new)).await, [HandshakeKind::Full; 2]);
     let own = || TicketKeys::random().unwrap();
     assert_eq!(resumes(own(), own()).await, [HandshakeKind::Full; 2]);
+}
+
+/// Source: RFC 6066 §3; RFC 8446 §9.2.
+#[tokio::test]
+async fn a_name_that_nobody_serves_is_refused_in_words_that_clients_know() {
+    let hosts = Hosts::start(&[host("known.example", TlsTerms::default())]).await;
+    let alert = async |versions, name: &str, is_silent| {
+        let mut visitor = hosts.visitor();
+        (visitor.versions, visitor.is_silent) = (versions, is_silent);
+        let error = hosts.connect(&visitor.h1(), name).await.err()?;
+        match error.get_ref()?.downcast_ref::<rustls::Error>()? {
+            rustls::Error::AlertReceived(alert) => Some(*alert),
+            _ => None,
+        }
+    };
+    for versions in [OLD, NEW] {
+        let unknown = alert(versions, "unknown.example", false).await;
+        assert_eq!(unknown, Some(AlertDescription::UnrecognisedName));
+        let without = alert(versions, "known.example", true).await;
+        assert_eq!(without, Some(AlertDescription::MissingExtension));
+        assert_eq!(alert(versions, "known.example", false).await, None);
+    }
 }
