@@ -9,9 +9,11 @@ use std::time::Duration;
 use bytes::BytesMut;
 use http::{HeaderMap, StatusCode};
 
+use super::client_body::ClientBody;
 use super::deadline::before;
 use super::exchange::{Exchange, ExchangeError, Unsent};
 use super::forward::{Forward, RequestBody};
+use super::kept::Kept;
 use super::retry::is_idempotent;
 use super::wheel::{Timer, sleep};
 use super::{outbound, streams, turn};
@@ -32,6 +34,20 @@ pub(super) struct Sent {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) exchange: Exchange,
+    /// What was taken of the request's body, where it may be sent again.
+    pub(super) kept: Option<Kept>,
+}
+
+impl Sent {
+    /// Whether all of the request is still there.
+    pub(super) fn is_whole(&self) -> bool {
+        self.exchange.is_whole() || self.kept.as_ref().is_some_and(Kept::is_whole)
+    }
+
+    /// Gives up the answer for another try.
+    pub(super) fn into_unsent(self, request: &Forward<'_>) -> Unsent {
+        unsent(request, self.exchange, self.kept)
+    }
 }
 
 /// Failure is a try that was not.
@@ -71,6 +87,7 @@ pub(super) async fn attempt(
             }
             Err((reason, outcome)) => return Err(not_sent(reason, outcome, head, body)),
         };
+        let kept = keep(request, &opened, &mut body);
         let mut exchange = match begin(request, opened, head, body) {
             Ok(exchange) => exchange,
             Err(reason) => {
@@ -81,11 +98,11 @@ pub(super) async fn attempt(
         turn::after_the_others().await;
         let mut headers = http1::header_map();
         let error = match answer_head(request, &mut exchange, &mut headers, timer).await {
-            Ok(status) => return Ok(Sent { status, headers, exchange }),
+            Ok(status) => return Ok(Sent { status, headers, exchange, kept }),
             Err(error) => error,
         };
         http1::keep_header_map(headers);
-        let unsent = exchange.into_unsent();
+        let unsent = unsent(request, exchange, kept);
         let may_repeat = !unsent.is_begun || is_idempotent(&request.parts.method);
         let is_dead = match error {
             Broken::Http(ExchangeError::Closed | ExchangeError::Tls) => {
@@ -114,6 +131,32 @@ fn spoken_first(request: &Forward<'_>, agreed: Protocol) -> Protocol {
 pub(super) enum Opened {
     Http1(Connection),
     Http2(http2::Slot),
+}
+
+/// Keeps what is taken of a body that may be sent again: since its method is idempotent, or since
+/// an endpoint that speaks HTTP/2 can say that it processed nothing. Nothing is kept while memory
+/// is short.
+fn keep(request: &Forward<'_>, opened: &Opened, body: &mut RequestBody) -> Option<Kept> {
+    let (body, length) = body.as_mut()?;
+    let may_repeat = matches!(opened, Opened::Http2(_)) || is_idempotent(&request.parts.method);
+    let worker = &request.client.worker;
+    if !may_repeat || worker.options().pressure.is_high() {
+        return None;
+    }
+    body.keep(*length, &worker.kept_bytes)
+}
+
+/// Takes back what another try needs, the beginning of the body where it was kept.
+fn unsent(request: &Forward<'_>, exchange: Exchange, kept: Option<Kept>) -> Unsent {
+    let mut unsent = exchange.into_unsent();
+    if let Some(kept) = kept.filter(|_| !unsent.is_whole)
+        && let Some(length) = request.length
+    {
+        let rest = unsent.body.take().map(|(rest, _)| rest);
+        unsent.body = ClientBody::again(&kept, rest).map(|body| (body, length));
+        unsent.is_whole = unsent.body.is_some();
+    }
+    unsent
 }
 
 fn begin(

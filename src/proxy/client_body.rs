@@ -1,7 +1,9 @@
 //! The body of a request, whichever codec reads it from the client, and its bounds.
 
+use std::cell::Cell;
 use std::error::Error;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -9,11 +11,11 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::http1;
+use super::kept::Kept;
 use super::pace::{Pace, Progress};
 use super::wheel::Timer;
 use crate::metrics::Reason;
 use crate::upstream::clock;
-use crate::upstream::http2::Again;
 
 /// ClientBody is the body of a request on its way from the client.
 #[derive(Debug)]
@@ -25,14 +27,16 @@ pub(super) struct ClientBody {
     progress: Option<Progress>,
     /// Of a client that was waited for; in a box, since most bodies are there at once.
     waited: Option<Box<Waited>>,
+    /// What was taken of it, where it may be sent again.
+    kept: Option<Kept>,
 }
 
 #[derive(Debug)]
 enum Source {
     Hyper(Incoming),
     Own(http1::Body),
-    /// One that an endpoint took some of, from its beginning.
-    Again(Box<Again<ClientBody>>),
+    /// Nothing more comes: an endpoint took it all.
+    Ended,
 }
 
 #[derive(Debug)]
@@ -92,13 +96,15 @@ impl ClientBody {
         Self::new(Source::Own(body))
     }
 
-    /// A body to be sent again; what is left of it keeps its bounds.
-    pub(super) fn again(again: Again<Self>) -> Self {
-        again.untouched_or(|again| Self::new(Source::Again(Box::new(again))))
+    /// A body to be sent again: what was kept, then what is left of it, which keeps its bounds.
+    /// Nothing where some of it is lost.
+    pub(super) fn again(kept: &Kept, rest: Option<Self>) -> Option<Self> {
+        let ended = || Self { kept: Some(kept.clone()), ..Self::new(Source::Ended) };
+        kept.rewind().then(|| rest.unwrap_or_else(ended))
     }
 
     fn new(source: Source) -> Self {
-        Self { source, room: u64::MAX, progress: None, waited: None }
+        Self { source, room: u64::MAX, progress: None, waited: None, kept: None }
     }
 
     /// Sets its bounds.
@@ -119,10 +125,44 @@ impl ClientBody {
     /// Lets it be idle: an endpoint that answers before the end of the body converses.
     pub(super) fn allow_idle(&mut self) {
         (self.progress, self.waited) = (None, None);
-        if let Source::Again(again) = &mut self.source
-            && let Some(rest) = again.rest()
-        {
-            rest.allow_idle();
+    }
+
+    /// Keeps what is taken of it from now on, where it is not too long; `total` counts the bytes.
+    pub(super) fn keep(&mut self, length: Option<u64>, total: &Rc<Cell<usize>>) -> Option<Kept> {
+        if self.kept.is_none() {
+            self.kept = Kept::begin(length, total);
+        }
+        self.kept.clone()
+    }
+
+    fn poll_kept(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.kept.take() {
+            None => self.poll_client(context),
+            Some(kept) => {
+                let polled = kept.poll(|| self.poll_client(context));
+                self.kept = Some(kept);
+                polled
+            }
+        }
+    }
+
+    /// Asks the client, and holds it to the bounds.
+    fn poll_client(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.poll_source(context) {
+            Poll::Pending if self.is_too_slow(context) => {
+                Poll::Ready(Some(Err(BodyError::TooSlow)))
+            }
+            Poll::Ready(Some(Ok(frame))) => {
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                Poll::Ready(Some(self.came(length).map(|()| frame)))
+            }
+            polled => polled,
         }
     }
 
@@ -137,7 +177,7 @@ impl ClientBody {
             Source::Own(body) => {
                 Pin::new(body).poll_frame(context).map(|frame| frame.map(|f| f.map_err(Into::into)))
             }
-            Source::Again(body) => Pin::new(&mut **body).poll_frame(context),
+            Source::Ended => Poll::Ready(None),
         }
     }
 
@@ -170,32 +210,31 @@ impl Body for ClientBody {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let body = self.get_mut();
-        match body.poll_source(context) {
-            Poll::Pending if body.is_too_slow(context) => {
-                Poll::Ready(Some(Err(BodyError::TooSlow)))
-            }
-            Poll::Ready(Some(Ok(frame))) => {
-                let length = frame.data_ref().map_or(0, Bytes::len);
-                Poll::Ready(Some(body.came(length).map(|()| frame)))
-            }
-            polled => polled,
-        }
+        self.get_mut().poll_kept(context)
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.source {
-            Source::Hyper(body) => body.is_end_stream(),
-            Source::Own(body) => body.is_end_stream(),
-            Source::Again(body) => body.is_end_stream(),
-        }
+        let is_handed = self.kept.as_ref().is_none_or(|kept| kept.ahead() == 0);
+        is_handed
+            && match &self.source {
+                Source::Hyper(body) => body.is_end_stream(),
+                Source::Own(body) => body.is_end_stream(),
+                Source::Ended => true,
+            }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.source {
+        let ahead = self.kept.as_ref().map_or(0, Kept::ahead) as u64;
+        let rest = match &self.source {
             Source::Hyper(body) => body.size_hint(),
             Source::Own(body) => body.size_hint(),
-            Source::Again(body) => body.size_hint(),
+            Source::Ended => SizeHint::with_exact(0),
+        };
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower().saturating_add(ahead));
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(upper.saturating_add(ahead));
         }
+        hint
     }
 }

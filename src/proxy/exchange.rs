@@ -42,9 +42,9 @@ pub(super) enum ExchangeError {
 pub(super) struct Unsent {
     /// The head as HTTP/1.1 has it; empty where it was not needed yet.
     pub(super) head: BytesMut,
-    /// The body and its length, where the request has one.
+    /// What is left of the body, and its length, where the request has one.
     pub(super) body: Option<(ClientBody, Option<u64>)>,
-    /// Whether all of the body is still there: it can be sent again.
+    /// Whether that is all of it: it can be sent again.
     pub(super) is_whole: bool,
     /// Whether the endpoint may have seen some of the request.
     pub(super) is_begun: bool,
@@ -97,7 +97,7 @@ impl Exchange {
         }
     }
 
-    /// Whether all of the request body is still there, so that it can be sent again.
+    /// Whether nothing of the request body was read, so that it can be sent again.
     pub(super) fn is_whole(&self) -> bool {
         match self {
             Self::Http1(exchange) => exchange.0.is_whole(),
@@ -167,7 +167,7 @@ impl Exchange {
                 let unsent = exchange.0.into_unsent();
                 Unsent {
                     head: BytesMut::new(),
-                    body: unsent.body.map(|(again, length)| (ClientBody::again(again), length)),
+                    body: unsent.body,
                     is_whole: unsent.is_whole,
                     is_begun: unsent.is_begun,
                     is_answered: unsent.is_answered,

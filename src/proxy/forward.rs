@@ -113,7 +113,7 @@ pub(super) async fn forward(
                     count_retry(request, record, tries, RetryOutcome::Success);
                     return Ok(answered(request, sent, choice, in_flight, (permit, timer)));
                 }
-                Some(()) => sent.exchange.into_unsent(),
+                Some(()) => sent.into_unsent(request),
             },
             Err(failure) => {
                 let reason = failure.reason;
@@ -144,7 +144,10 @@ fn answered(
     in_flight: InFlight,
     (permit, timer): (Permit, Timer),
 ) -> Answered {
-    let Sent { status, mut headers, mut exchange } = sent;
+    let Sent { status, mut headers, mut exchange, kept } = sent;
+    if let Some(kept) = kept {
+        kept.give_up();
+    }
     if let Some(body) = exchange.request_body() {
         body.allow_idle();
     }

@@ -31,6 +31,7 @@ mod handle;
 mod handshake;
 mod headers;
 mod http1;
+mod kept;
 mod listener;
 mod options;
 mod outbound;

@@ -29,7 +29,7 @@ pub(super) fn of_answer(request: &Forward<'_>, sent: &Sent, tries: u32) -> Optio
     let status = sent.status.as_u16();
     // The usual answer ends here.
     let retry = request.pool.model.retry.as_ref().filter(|_| status >= 400)?;
-    let is_safe = sent.exchange.is_whole() && is_idempotent(&request.parts.method);
+    let is_safe = sent.is_whole() && is_idempotent(&request.parts.method);
     let is_asked = retry.conditions.contains(&RetryCondition::Status(status));
     (is_safe && is_asked && tries <= retry.attempts && has_budget(request)).then_some(())
 }

@@ -60,6 +60,8 @@ pub(super) struct Worker {
     /// Connections over HTTP/2.
     pub(super) streams: http2::Connections,
     pub(super) random: RefCell<fastrand::Rng>,
+    /// Bytes of request bodies that are kept for another try.
+    pub(super) kept_bytes: Rc<Cell<usize>>,
     /// Whether connections are told to end with their next answer.
     pub(super) is_leaving: Cell<bool>,
     /// Whether connections end with what they are doing.
@@ -81,6 +83,7 @@ impl Worker {
             connections: Connections::new(),
             streams: http2::Connections::new(),
             random: RefCell::new(fastrand::Rng::new()),
+            kept_bytes: Rc::default(),
             is_leaving: Cell::new(false),
             is_draining: Cell::new(false),
             live: Cell::new(0),

@@ -24,6 +24,7 @@ mod hosts;
 mod misdirected;
 mod proxy_header;
 mod redirect;
+mod replay;
 mod rig;
 mod routing;
 mod sessions;

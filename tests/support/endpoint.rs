@@ -134,7 +134,7 @@ where
     }
 }
 
-async fn read_request(
+pub async fn read_request(
     stream: &mut (impl AsyncRead + Unpin),
     ahead: &mut Vec<u8>,
     turn: usize,

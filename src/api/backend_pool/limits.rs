@@ -9,7 +9,7 @@ use super::super::duration::DurationString;
 /// Retry says when a request is tried again, on another endpoint where there is one.
 ///
 /// A request is only repeated when that is safe: when nothing of it was sent, or when its method
-/// is idempotent and it has no body.
+/// is idempotent and what was sent of its body is at most 64 KiB, without trailers.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("size(self.triggers) > 0 || size(self.codes) > 0")

@@ -35,9 +35,9 @@ pub struct Head {
 /// Unsent is what is left of a request whose try failed.
 #[derive(Debug)]
 pub struct Unsent<B> {
-    /// The encoded head.
+    /// The encoded head; empty where it is not there any more.
     pub head: BytesMut,
-    /// The body and its length, where the request has one.
+    /// What is left of the body, and its length, where the request has one.
     pub body: Option<(B, Option<u64>)>,
     /// Whether nothing of the body was read: it can be sent again.
     pub is_whole: bool,

@@ -108,7 +108,7 @@ where
         self.is_begun
     }
 
-    /// Whether nothing of the body was taken from where it comes.
+    /// Whether nothing of the body was taken from where it comes, not even its end.
     pub fn is_whole(&self) -> bool {
         !self.is_touched
     }
@@ -123,9 +123,10 @@ where
         self.is_flushed() && self.body.is_some() && !self.is_held
     }
 
-    /// Gives back what another try needs: the head, and the body where none of it was read.
+    /// Gives back what another try needs: the head, but none once some of the body was read, what is
+    /// left of the body, and whether that is all of it.
     pub fn into_unsent(mut self) -> (BytesMut, Option<(B, Option<u64>)>, bool) {
-        self.buffer.truncate(self.head);
+        self.buffer.truncate(if self.is_touched { 0 } else { self.head });
         let length = if self.is_chunked { None } else { self.owed };
         let body = self.body.take().map(|body| (body, length));
         (self.buffer, body, !self.is_touched)
@@ -186,10 +187,11 @@ where
             let Some(body) = self.body.as_mut().filter(|_| !self.is_held) else {
                 return Ok(false);
             };
-            match Pin::new(body).poll_frame(context) {
+            let polled = Pin::new(body).poll_frame(context);
+            self.is_touched |= polled.is_ready();
+            match polled {
                 Poll::Pending => return Ok(false),
                 Poll::Ready(Some(Ok(frame))) => {
-                    self.is_touched = true;
                     match frame.into_data() {
                         Ok(data) => self.take_data(data)?,
                         Err(frame) => self.finish(frame.into_trailers().ok().as_ref())?,

@@ -15,8 +15,6 @@ use crate::upstream::OnInterim;
 use crate::upstream::http1::{Violation, parse_decimal};
 use crate::upstream::interim::INTERIM_LIMIT;
 
-pub use super::outgoing::Again;
-
 /// Most fields of an answer.
 const FIELDS_LIMIT: usize = 256;
 
@@ -53,9 +51,9 @@ pub(super) enum Length {
 /// Unsent is what is left of a request whose try failed.
 #[derive(Debug)]
 pub struct Unsent<B> {
-    /// The body and its length, where the request has one and all of it is still there.
-    pub body: Option<(Again<B>, Option<u64>)>,
-    /// Whether all of the body is still there: it can be sent again.
+    /// What is left of the body, and its length, where the request has one.
+    pub body: Option<(B, Option<u64>)>,
+    /// Whether nothing of the body was read: it can be sent again.
     pub is_whole: bool,
     /// Whether the endpoint may have processed some of the request.
     pub is_begun: bool,
@@ -76,7 +74,6 @@ pub struct Exchange<B> {
     /// The way to the endpoint, of a WebSocket.
     tunnel: Option<SendStream<Bytes>>,
     outgoing: Outgoing<B>,
-    has_body: bool,
     slot: Slot,
     expectation: Expectation,
     interim: u8,
@@ -110,7 +107,6 @@ where
             answer: None,
             tunnel: stream.take_if(|_| expectation.is_websocket),
             outgoing: Outgoing::new(stream, body, expectation.is_held),
-            has_body,
             slot,
             expectation,
             interim: 0,
@@ -228,7 +224,7 @@ where
         self.outgoing.body_bytes()
     }
 
-    /// Whether all of the request body is still there, so that it can be sent again.
+    /// Whether nothing of the request body was read, so that it can be sent again.
     pub fn is_whole(&self) -> bool {
         self.outgoing.is_whole()
     }
@@ -267,7 +263,7 @@ where
     pub fn into_unsent(self) -> Unsent<B> {
         let is_whole = self.outgoing.is_whole();
         Unsent {
-            body: self.outgoing.into_again().filter(|_| self.has_body),
+            body: self.outgoing.into_rest(),
             is_whole,
             is_begun: self.is_begun,
             is_answered: self.is_answered,

@@ -25,6 +25,6 @@ mod tunnel;
 pub use body::Body;
 pub use connection::begin;
 pub use error::Error;
-pub use exchange::{Again, Exchange, Expectation, Head, Unsent};
+pub use exchange::{Exchange, Expectation, Head, Unsent};
 pub use pool::{Checkout, Connections, Opening, Slot};
 pub use tunnel::Tunnel;

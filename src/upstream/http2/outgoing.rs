@@ -6,16 +6,9 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use h2::SendStream;
 use http::HeaderMap;
-use http_body::Frame;
-use smallvec::SmallVec;
 
 use super::Error;
 use crate::upstream::http1::is_forbidden;
-
-/// Most bytes and pieces of a body that are kept for another try, for an endpoint that says that it
-/// processed nothing of them.
-const KEPT_BYTES: usize = 16 * 1024;
-const KEPT_PIECES: usize = 4;
 
 /// Outgoing is the body of a request on its way out.
 #[derive(Debug)]
@@ -27,20 +20,9 @@ pub(super) struct Outgoing<B> {
     piece: Bytes,
     /// Bytes that the head promised and that have not come.
     owed: Option<u64>,
-    length: Option<u64>,
     taken: u64,
-    /// The body so far, where it is short. Nothing where it is not.
-    kept: Option<SmallVec<[Bytes; KEPT_PIECES]>>,
-    kept_trailers: Option<HeaderMap>,
     is_held: bool,
-}
-
-/// Again is a body that can be sent once more: what was taken of it, then the rest.
-#[derive(Debug)]
-pub struct Again<B> {
-    pub(super) pieces: SmallVec<[Bytes; KEPT_PIECES]>,
-    pub(super) trailers: Option<HeaderMap>,
-    pub(super) rest: Option<B>,
+    is_touched: bool,
 }
 
 impl<B> Outgoing<B>
@@ -54,17 +36,15 @@ where
         body: Option<(B, Option<u64>)>,
         is_held: bool,
     ) -> Self {
-        let (body, length) = body.map_or((None, None), |(body, length)| (Some(body), length));
+        let (body, owed) = body.map_or((None, None), |(body, length)| (Some(body), length));
         Self {
             stream: stream.filter(|_| body.is_some()),
             body,
             piece: Bytes::new(),
-            owed: length,
-            length,
+            owed,
             taken: 0,
-            kept: Some(SmallVec::new()),
-            kept_trailers: None,
             is_held,
+            is_touched: false,
         }
     }
 
@@ -83,9 +63,9 @@ where
         self.body.as_mut()
     }
 
-    /// Whether all that was taken from the client is still there.
+    /// Whether nothing of the body was taken from where it comes, not even its end.
     pub(super) fn is_whole(&self) -> bool {
-        self.kept.is_some()
+        !self.is_touched
     }
 
     /// Whether the client owes the next byte.
@@ -103,10 +83,9 @@ where
         self.stream = None;
     }
 
-    /// Gives back what another try needs, where all of it is still there.
-    pub(super) fn into_again(self) -> Option<(Again<B>, Option<u64>)> {
-        let again = Again { pieces: self.kept?, trailers: self.kept_trailers, rest: self.body };
-        Some((again, self.length))
+    /// Gives back what is left of the body, and its length.
+    pub(super) fn into_rest(self) -> Option<(B, Option<u64>)> {
+        Some((self.body?, self.owed))
     }
 
     /// Sends as much as the endpoint takes. Ready when the whole body is sent.
@@ -138,7 +117,9 @@ where
             let Some(body) = self.body.as_mut().filter(|_| !self.is_held) else {
                 return Poll::Pending;
             };
-            match ready!(Pin::new(body).poll_frame(context)) {
+            let polled = ready!(Pin::new(body).poll_frame(context));
+            self.is_touched = true;
+            match polled {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => self.take(data)?,
                     Err(frame) => self.end(frame.into_trailers().ok())?,
@@ -157,16 +138,6 @@ where
         if let Some(owed) = &mut self.owed {
             *owed = owed.checked_sub(length).ok_or_else(|| wrong_length("longer"))?;
         }
-        if self.taken > KEPT_BYTES as u64 {
-            self.kept = None;
-        }
-        if let Some(kept) = self.kept.take_if(|_| !data.is_empty())
-            && kept.len() < KEPT_PIECES
-        {
-            let mut kept = kept;
-            kept.push(data.clone());
-            self.kept = Some(kept);
-        }
         self.piece = data;
         Ok(())
     }
@@ -177,7 +148,6 @@ where
             return Err(wrong_length("shorter"));
         }
         let trailers = trailers.map(clean_trailers).filter(|trailers| !trailers.is_empty());
-        self.kept_trailers.clone_from(&trailers);
         let Some(stream) = &mut self.stream else { return Ok(()) };
         match trailers {
             Some(trailers) => stream.send_trailers(trailers)?,
@@ -204,51 +174,4 @@ pub(super) fn clean_trailers(mut trailers: HeaderMap) -> HeaderMap {
 
 fn wrong_length(how: &str) -> Error {
     Error::RequestBody(format!("the body is {how} than its Content-Length").into())
-}
-
-impl<B> http_body::Body for Again<B>
-where
-    B: http_body::Body<Data = Bytes> + Unpin,
-{
-    type Data = Bytes;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let again = self.get_mut();
-        if !again.pieces.is_empty() {
-            return Poll::Ready(Some(Ok(Frame::data(again.pieces.remove(0)))));
-        }
-        match &mut again.rest {
-            Some(rest) => Pin::new(rest).poll_frame(context),
-            None => {
-                Poll::Ready(again.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.pieces.is_empty()
-            && match &self.rest {
-                Some(rest) => rest.is_end_stream(),
-                None => self.trailers.is_none(),
-            }
-    }
-}
-
-impl<B> Again<B> {
-    /// Returns what nothing was taken of yet.
-    pub fn rest(&mut self) -> Option<&mut B> {
-        self.rest.as_mut()
-    }
-
-    /// Returns the body itself where nothing was taken of it, else what `wrap` makes of this.
-    pub fn untouched_or(self, wrap: impl FnOnce(Self) -> B) -> B {
-        match self.rest {
-            Some(rest) if self.pieces.is_empty() => rest,
-            rest => wrap(Self { rest, ..self }),
-        }
-    }
 }

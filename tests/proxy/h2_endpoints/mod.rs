@@ -1,7 +1,7 @@
 //! Endpoints that speak HTTP/2.
 
 mod bounds;
-mod endpoint;
+pub mod endpoint;
 mod exchanges;
 mod floods;
 mod frames;
@@ -22,14 +22,14 @@ use weir::model::{Pool, Protocol};
 use crate::rig::{Rig, pool};
 
 /// A pool of endpoints that speak HTTP/2.
-fn pool_of(addresses: &[SocketAddr]) -> Pool {
+pub fn pool_of(addresses: &[SocketAddr]) -> Pool {
     let pool = pool(addresses);
     let backends = pool.backends.clone();
     Pool { protocol: Some(Protocol::Http2), ..pool }.with_backends(backends)
 }
 
 /// A client's connection over HTTP/2.
-async fn client(rig: &Rig) -> SendRequest<Bytes> {
+pub async fn client(rig: &Rig) -> SendRequest<Bytes> {
     let stream = TcpStream::connect(rig.http).await.unwrap();
     stream.set_nodelay(true).unwrap();
     let (sender, connection) = h2::client::handshake(stream).await.unwrap();
@@ -59,7 +59,7 @@ async fn send(
 }
 
 /// Reads a body to its end.
-async fn read(body: &mut h2::RecvStream) -> Result<(Vec<u8>, Option<HeaderMap>), h2::Error> {
+pub async fn read(body: &mut h2::RecvStream) -> Result<(Vec<u8>, Option<HeaderMap>), h2::Error> {
     let mut all = Vec::new();
     while let Some(data) = body.data().await {
         let data = data?;
