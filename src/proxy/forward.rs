@@ -20,6 +20,7 @@ use super::exchange::Exchange;
 use super::gate::Admitted;
 use super::headers::clean_answer;
 use super::record::Record;
+use super::retry::Tries;
 use super::wheel::Timer;
 use super::{grpc, retry};
 use crate::metrics::{Reason, RetryOutcome};
@@ -93,34 +94,34 @@ pub(super) async fn forward(
     let mut permit = admit(request, &timer).await?;
     // Encoded for the first endpoint that wants it.
     let mut head = BytesMut::new();
-    let (mut tried, mut tries) = (Tried::default(), 0_u32);
+    let (mut tried, mut tries) = (Tried::default(), Tries::default());
     loop {
         // The clock was read when the request came.
-        let now = if tries == 0 { request.now } else { clock::now() };
+        let now = if tries.all == 0 { request.now } else { clock::now() };
         let (choice, in_flight) = choose(request, &mut permit, &tried, &timer, now).await?;
-        tries += 1;
+        tries.all += 1;
         if let Some(logged) = &mut record.logged {
             logged.target = Target::of(request.pool, choice.index);
-            logged.attempts = tries;
+            logged.attempts = tries.all;
         }
         let (began, _) = clock::read();
         let protocol = request.pool.protocol_of(choice.index);
         let result = attempt(request, (protocol, &in_flight), head, body, &timer).await;
         report(request, (choice.index, &in_flight), &result, began, record);
         let again = match result {
-            Ok(sent) => match retry::of_answer(request, &sent, tries) {
+            Ok(sent) => match retry::of_answer(request, &sent, tries.all) {
                 None => {
-                    count_retry(request, record, tries, RetryOutcome::Success);
+                    count_retry(request, record, tries.all, RetryOutcome::Success);
                     return Ok(answered(request, sent, choice, in_flight, (permit, timer)));
                 }
                 Some(()) => sent.into_unsent(request),
             },
             Err(failure) => {
                 let reason = failure.reason;
-                match retry::of_failure(request, failure, tries) {
+                match retry::of_failure(request, failure, &mut tries) {
                     Some(unsent) => unsent,
                     None => {
-                        count_retry(request, record, tries, RetryOutcome::Failure);
+                        count_retry(request, record, tries.all, RetryOutcome::Failure);
                         return Err(reason.into());
                     }
                 }

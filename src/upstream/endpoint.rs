@@ -37,6 +37,8 @@ pub struct EndpointState {
     is_retired: AtomicBool,
     // Until when it is passed over; 0 is not at all.
     refused_until: AtomicU64,
+    // The same for further tries alone.
+    reset_until: AtomicU64,
 }
 
 /// Latency is how long answers took.
@@ -48,7 +50,8 @@ pub(super) struct Latency {
 
 /// How long an endpoint that refused a connection is passed over while there are others. While
 /// pods are replaced most endpoints may be gone before the table knows; then one request finds out
-/// for all.
+/// for all. What reset a request is passed over by further tries alone: a client whose requests
+/// break endpoints takes none of them from others.
 const REFUSED: Duration = Duration::from_secs(1);
 
 /// Health is what active checks say.
@@ -110,6 +113,7 @@ impl EndpointState {
             ready_since: AtomicU64::new(0),
             is_retired: AtomicBool::new(false),
             refused_until: AtomicU64::new(0),
+            reset_until: AtomicU64::new(0),
         }
     }
 
@@ -175,6 +179,10 @@ impl EndpointState {
                 self.refused_until.store(now.plus(REFUSED).0, Ordering::Relaxed);
                 true
             }
+            Outcome::Reset => {
+                self.reset_until.store(now.plus(REFUSED).0, Ordering::Relaxed);
+                true
+            }
             _ => true,
         };
         if failed {
@@ -233,6 +241,11 @@ impl EndpointState {
     /// Returns whether it refused a connection a moment ago.
     pub fn refused_lately(&self, now: Millis) -> bool {
         self.refused_until.load(Ordering::Relaxed) > now.0
+    }
+
+    /// Returns whether it reset a request a moment ago.
+    pub fn reset_lately(&self, now: Millis) -> bool {
+        self.reset_until.load(Ordering::Relaxed) > now.0
     }
 
     /// Returns the end of its ejection; 0 when there is none.

@@ -112,7 +112,8 @@ pub struct BackendPoolSpec {
 
     /// Whether and when a request is tried again on another endpoint. Without it, a request that is
     /// safe to repeat is tried once more, when no connection could be opened or when it was closed
-    /// before the head of the final answer; where connections are refused, on up to 14 other endpoints.
+    /// before the head of the final answer; where connections are refused, on up to 14 other endpoints,
+    /// and where they are closed, on up to 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
 

@@ -62,6 +62,11 @@ impl Tried {
         }
     }
 
+    /// Returns whether nothing was tried.
+    fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Returns whether an endpoint was tried.
     pub fn contains(&self, index: usize) -> bool {
         self.indexes.iter().take(usize::from(self.len)).any(|tried| *tried as usize == index)
@@ -121,7 +126,10 @@ pub(super) struct Filter<'a> {
     pub now: Millis,
     /// Health does not matter.
     pub ignores_health: bool,
+    ignores_resets: bool,
     ignores_tried: bool,
+    // Whether something was passed over by a further try only because it reset another request.
+    met_reset: Cell<bool>,
     // Whether something was passed over only because it was tried, or refused another request.
     met_tried: Cell<bool>,
     // Whether something was passed over only because it is full.
@@ -130,8 +138,17 @@ pub(super) struct Filter<'a> {
 
 impl<'a> Filter<'a> {
     fn new(pool: &'a Pool, tried: &'a Tried, now: Millis, panic: bool) -> Self {
-        let (met_tried, met_full) = (Cell::new(false), Cell::new(false));
-        Self { pool, tried, now, ignores_health: panic, ignores_tried: false, met_tried, met_full }
+        Self {
+            pool,
+            tried,
+            now,
+            ignores_health: panic,
+            ignores_resets: tried.is_empty(),
+            ignores_tried: false,
+            met_reset: Cell::new(false),
+            met_tried: Cell::new(false),
+            met_full: Cell::new(false),
+        }
     }
 
     /// Returns whether the request can use an endpoint.
@@ -143,6 +160,10 @@ impl<'a> Filter<'a> {
         let is_in_vain = self.tried.contains(index) || member.state.refused_lately(self.now);
         if !self.ignores_tried && is_in_vain {
             self.met_tried.set(true);
+            return false;
+        }
+        if !self.ignores_resets && member.state.reset_lately(self.now) {
+            self.met_reset.set(true);
             return false;
         }
         let has_room = member.state.has_room(&self.pool.model.limits);
@@ -199,8 +220,14 @@ impl Chooser<'_> {
         if let Some(index) = self.any(filter) {
             return Ok(index);
         }
+        if filter.met_reset.get() {
+            filter.ignores_resets = true;
+            if let Some(index) = self.any(filter) {
+                return Ok(index);
+            }
+        }
         if filter.met_tried.get() {
-            filter.ignores_tried = true;
+            (filter.ignores_resets, filter.ignores_tried) = (true, true);
             if let Some(index) = self.any(filter) {
                 return Ok(index);
             }

@@ -2,6 +2,7 @@
 
 mod cuts;
 mod dying;
+mod killed;
 mod stale;
 
 use std::sync::Arc;
