@@ -25,6 +25,8 @@ pub(super) struct Tries {
     pub(super) all: u32,
     /// Those that were reset.
     resets: u32,
+    /// Those that were refused. Where the pool declares nothing, they are no tries of a request that was sent.
+    refusals: u32,
 }
 
 /// Returns whether sending twice means the same as sending once.
@@ -54,16 +56,20 @@ pub(super) fn of_failure(
     let condition = failure.condition?;
     let is_reset = condition == RetryCondition::Reset;
     tries.resets += u32::from(is_reset);
+    tries.refusals += u32::from(failure.reason == Reason::ConnectFailed);
     let unsent = failure.unsent?;
     let is_safe = unsent.is_whole && (!unsent.is_begun || is_idempotent(&request.parts.method));
     let (attempts, conditions) = match &request.pool.model.retry {
         Some(retry) => (retry.attempts, retry.conditions.as_slice()),
-        None if failure.reason == Reason::ConnectFailed && has_others(request, false) => {
+        None if failure.reason == Reason::ConnectFailed
+            && has_others(request, tries.resets > 0) =>
+        {
             (REFUSALS, &DEFAULT[..])
         }
         None if is_reset && tries.resets <= RESETS && has_others(request, true) => {
             (REFUSALS, &DEFAULT[..])
         }
+        None if is_reset => (tries.refusals + 1, &DEFAULT[..]),
         None => (1, &DEFAULT[..]),
     };
     let is_meant = conditions.contains(&condition) && tries.all <= attempts;

@@ -76,6 +76,25 @@ async fn only_what_is_idempotent_is_sent_twice() {
     assert_eq!(refused, 3);
 }
 
+/// While pods end at once, one refuses and the next one dies with what it was given.
+#[tokio::test]
+async fn what_was_refused_is_no_try_of_what_is_sent_twice() {
+    let bad = Endpoint::start(|_| Reply::Close(Vec::new())).await;
+    let good = Endpoint::start(|_| ok("good")).await;
+    // Each begins anywhere in the round, and knows of nobody who refuses.
+    for _ in 0..20 {
+        let rig = Rig::start(pool(&[closed_port().await, bad.address, good.address]));
+        assert_eq!(rig.client().await.get("/").await.text(), "good");
+    }
+    let other = Endpoint::start(|_| Reply::Close(Vec::new())).await;
+    let before = bad.received().len();
+    for _ in 0..20 {
+        let rig = Rig::start(pool(&[closed_port().await, bad.address, other.address]));
+        assert_eq!(rig.client().await.get("/").await.status, 502);
+    }
+    assert_eq!(bad.received().len() - before + other.received().len(), 40, "twice, never more");
+}
+
 #[tokio::test]
 async fn a_kept_connection_that_died_is_replaced() {
     // Answers once, then closes when the next request comes: it looked alive.
