@@ -58,18 +58,20 @@ pub(super) struct Failure {
     /// What it counts as for retries; nothing is never retried.
     pub(super) condition: Option<RetryCondition>,
     pub(super) unsent: Option<Unsent>,
+    /// Whether a kept connection broke off before, in the same try.
+    pub(super) is_repeated: bool,
 }
 
 /// Sends a request to an endpoint. A kept connection that turns out dead, or takes no more
-/// requests, is replaced once.
+/// requests, is replaced once, where `may_replace` says so.
 pub(super) async fn attempt(
     request: &Forward<'_>,
-    (agreed, in_flight): (Protocol, &InFlight),
+    (agreed, in_flight, may_replace): (Protocol, &InFlight, bool),
     mut head: BytesMut,
     mut body: RequestBody,
     timer: &Timer,
 ) -> Result<Sent, Failure> {
-    let mut is_fresh = false;
+    let (mut is_fresh, mut is_repeated) = (false, false);
     let mut protocol = spoken_first(request, agreed);
     loop {
         let opened = match protocol {
@@ -85,14 +87,17 @@ pub(super) async fn attempt(
                 protocol = agreed;
                 continue;
             }
-            Err((reason, outcome)) => return Err(not_sent(reason, outcome, head, body)),
+            Err((reason, outcome)) => {
+                return Err(Failure { is_repeated, ..not_sent(reason, outcome, head, body) });
+            }
         };
         let kept = keep(request, &opened, &mut body);
         let mut exchange = match begin(request, opened, head, body) {
             Ok(exchange) => exchange,
             Err(reason) => {
                 let outcome = Outcome::ClientGone;
-                return Err(Failure { reason, outcome, condition: None, unsent: None });
+                let (condition, unsent) = (None, None);
+                return Err(Failure { reason, outcome, condition, unsent, is_repeated });
             }
         };
         turn::after_the_others().await;
@@ -111,9 +116,12 @@ pub(super) async fn attempt(
             Broken::Http(ExchangeError::Refused) => true,
             _ => false,
         };
-        if !(is_dead && unsent.is_whole && may_repeat) || is_fresh {
-            return Err(failure(error, unsent));
+        let is_refused = matches!(error, Broken::Http(ExchangeError::Refused));
+        let is_replaced = !is_fresh && (may_replace || is_refused || !unsent.is_begun);
+        if !(is_dead && unsent.is_whole && may_repeat && is_replaced) {
+            return Err(Failure { is_repeated, ..failure(error, unsent) });
         }
+        is_repeated = !is_refused && unsent.is_begun;
         let worker = &request.client.worker;
         request.pool.state.stats.retried(worker.index, RetryOutcome::StaleConnection);
         (head, body, is_fresh) = (unsent.head, unsent.body, true);
@@ -141,6 +149,7 @@ fn keep(request: &Forward<'_>, opened: &Opened, body: &mut RequestBody) -> Optio
     let may_repeat = matches!(opened, Opened::Http2(_)) || is_idempotent(&request.parts.method);
     let worker = &request.client.worker;
     if !may_repeat || worker.options().pressure.is_high() {
+        body.keep_no_more();
         return None;
     }
     body.keep(*length, &worker.kept_bytes)
@@ -202,7 +211,7 @@ fn not_sent(reason: Reason, outcome: Outcome, head: BytesMut, body: RequestBody)
     // Another endpoint speaks no other protocol, and thinks no better of the request.
     let is_final = matches!(reason, Reason::NotImplemented | Reason::BadRequest);
     let condition = (!is_final).then_some(RetryCondition::ConnectFailure);
-    Failure { reason, outcome, condition, unsent: Some(unsent) }
+    Failure { reason, outcome, condition, unsent: Some(unsent), is_repeated: false }
 }
 
 fn failure(error: Broken, unsent: Unsent) -> Failure {
@@ -233,7 +242,7 @@ fn failure(error: Broken, unsent: Unsent) -> Failure {
         Broken::Late(Reason::BodyTimeout) => (Reason::BodyTimeout, Outcome::ClientGone, None),
         Broken::Late(reason) => (reason, Outcome::TimedOut, None),
     };
-    Failure { reason, outcome, condition, unsent: Some(unsent) }
+    Failure { reason, outcome, condition, unsent: Some(unsent), is_repeated: false }
 }
 
 /// Takes a kept connection or opens one.

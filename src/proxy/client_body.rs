@@ -127,6 +127,13 @@ impl ClientBody {
         (self.progress, self.waited) = (None, None);
     }
 
+    /// Keeps nothing of what is taken of it from now on.
+    pub(super) fn keep_no_more(&self) {
+        if let Some(kept) = &self.kept {
+            kept.give_up();
+        }
+    }
+
     /// Keeps what is taken of it from now on, where it is not too long; `total` counts the bytes.
     pub(super) fn keep(&mut self, length: Option<u64>, total: &Rc<Cell<usize>>) -> Option<Kept> {
         if self.kept.is_none() {

@@ -106,7 +106,8 @@ pub(super) async fn forward(
         }
         let (began, _) = clock::read();
         let protocol = request.pool.protocol_of(choice.index);
-        let result = attempt(request, (protocol, &in_flight), head, body, &timer).await;
+        let result =
+            attempt(request, (protocol, &in_flight, !tries.were_reset()), head, body, &timer).await;
         report(request, (choice.index, &in_flight), &result, began, record);
         let again = match result {
             Ok(sent) => match retry::of_answer(request, &sent, tries.all) {

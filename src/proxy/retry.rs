@@ -23,10 +23,17 @@ const RESETS: u32 = 3;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tries {
     pub(super) all: u32,
-    /// Those that were reset.
+    /// How often it was sent and reset.
     resets: u32,
     /// Those that were refused. Where the pool declares nothing, they are no tries of a request that was sent.
     refusals: u32,
+}
+
+impl Tries {
+    /// Whether it was sent and reset.
+    pub(super) fn were_reset(&self) -> bool {
+        self.resets > 0
+    }
 }
 
 /// Returns whether sending twice means the same as sending once.
@@ -55,7 +62,7 @@ pub(super) fn of_failure(
 ) -> Option<Unsent> {
     let condition = failure.condition?;
     let is_reset = condition == RetryCondition::Reset;
-    tries.resets += u32::from(is_reset);
+    tries.resets += u32::from(is_reset) + u32::from(failure.is_repeated);
     tries.refusals += u32::from(failure.reason == Reason::ConnectFailed);
     let unsent = failure.unsent?;
     let is_safe = unsent.is_whole && (!unsent.is_begun || is_idempotent(&request.parts.method));
@@ -69,6 +76,7 @@ pub(super) fn of_failure(
         None if is_reset && tries.resets <= RESETS && has_others(request, true) => {
             (REFUSALS, &DEFAULT[..])
         }
+        None if is_reset && tries.resets > 1 => (0, &DEFAULT[..]),
         None if is_reset => (tries.refusals + 1, &DEFAULT[..]),
         None => (1, &DEFAULT[..]),
     };

@@ -46,7 +46,7 @@ pub fn read() -> (Instant, Millis) {
 }
 
 /// Returns the moment that this thread read last. For what follows a read at once, or a turn later:
-/// a request reads the clock five times as it is.
+/// a request reads the clock six times as it is.
 pub fn recent() -> Millis {
     let recent = RECENT.get();
     if recent == Millis(0) { now() } else { recent }

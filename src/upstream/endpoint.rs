@@ -179,7 +179,7 @@ impl EndpointState {
                 self.refused_until.store(now.plus(REFUSED).0, Ordering::Relaxed);
                 true
             }
-            Outcome::Reset => {
+            Outcome::Reset | Outcome::ProtocolError => {
                 self.reset_until.store(now.plus(REFUSED).0, Ordering::Relaxed);
                 true
             }

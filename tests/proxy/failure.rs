@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use weir::model::{Retry, RetryCondition};
 
 use crate::rig::{Rig, options, pool, route};
-use crate::support::endpoint::{Endpoint, Reply, ok};
+use crate::support::endpoint::{Endpoint, Received, Reply, ok};
 
 async fn closed_port() -> std::net::SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
@@ -93,6 +93,37 @@ async fn what_was_refused_is_no_try_of_what_is_sent_twice() {
         assert_eq!(rig.client().await.get("/").await.status, 502);
     }
     assert_eq!(bad.received().len() - before + other.received().len(), 40, "twice, never more");
+}
+
+/// A request that breaks whoever gets it reaches few, also over connections that were kept.
+#[tokio::test]
+async fn a_request_that_breaks_endpoints_is_not_multiplied() {
+    for (count, first, then) in [(5, 4, 4), (2, 4, 2), (1, 2, 2)] {
+        let is_poison = |request: &Received| request.head.starts_with("GET /poison ");
+        let answer = move |request: &Received| {
+            if is_poison(request) { Reply::Close(Vec::new()) } else { ok("good") }
+        };
+        let mut endpoints = Vec::new();
+        for _ in 0..count {
+            endpoints.push(Endpoint::start(answer).await);
+        }
+        let addresses: Vec<_> = endpoints.iter().map(|endpoint| endpoint.address).collect();
+        let rig = Rig::start(pool(&addresses));
+        let mut client = rig.client().await;
+        for most in [first, then] {
+            for _ in 0..count {
+                assert_eq!(client.get("/").await.status, 200);
+            }
+            let poisoned = || {
+                let received = endpoints.iter().flat_map(Endpoint::received);
+                received.filter(is_poison).count()
+            };
+            let before = poisoned();
+            assert_eq!(client.get("/poison").await.status, 502);
+            let sent = poisoned() - before;
+            assert!((1..=most).contains(&sent), "{sent} times to {count}");
+        }
+    }
 }
 
 #[tokio::test]

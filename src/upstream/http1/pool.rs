@@ -144,7 +144,7 @@ impl Lease {
                 shelf.transport.borrow().is_same(&lease.transport) && !lease.is_orphan();
             let mut idle = shelf.idle.borrow_mut();
             if is_useful && idle.len() < IDLE_LIMIT && shelf.keep_alive.get() > Duration::ZERO {
-                idle.push(Idle { connection, since: clock::recent() });
+                idle.push(Idle { connection, since: clock::now() });
             }
         }
     }
