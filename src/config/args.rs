@@ -8,7 +8,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
 use super::{
-    HeaderArg, LimitArgs, ObjectArg, parse_address, parse_duration, parse_network, parse_share,
+    HeaderArg, LimitArgs, ObjectArg, parse_address, parse_controller, parse_duration, parse_lease,
+    parse_network, parse_share,
 };
 
 /// Weir: a Kubernetes-native ingress controller and load balancer.
@@ -154,7 +155,8 @@ pub struct RunArgs {
         long,
         env = "WEIR_CONTROLLER",
         value_name = "NAME",
-        default_value = "weir.dev/ingress-controller"
+        default_value = "weir.dev/ingress-controller",
+        value_parser = parse_controller
     )]
     pub controller: String,
 
@@ -173,7 +175,7 @@ pub struct RunArgs {
     pub namespace: String,
 
     /// Name of that lease. Of several releases in one namespace each needs one of its own
-    #[arg(long, env = "WEIR_LEASE", value_name = "NAME", default_value = "weir-status")]
+    #[arg(long, env = "WEIR_LEASE", value_name = "NAME", default_value = "weir-status", value_parser = parse_lease)]
     pub lease: String,
 
     /// Name of this replica

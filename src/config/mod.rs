@@ -12,6 +12,6 @@ pub use args::{
 };
 pub use limit_args::LimitArgs;
 pub use values::{
-    ByteSize, HeaderArg, ObjectArg, parse_address, parse_duration, parse_network, parse_share,
-    parse_time,
+    ByteSize, HeaderArg, ObjectArg, parse_address, parse_controller, parse_duration, parse_lease,
+    parse_network, parse_share, parse_time,
 };

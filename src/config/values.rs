@@ -94,6 +94,34 @@ pub fn parse_network(text: &str) -> Result<IpNet, String> {
     text.parse().map_err(|_| "write a network, for instance 10.0.0.0/8 or fd00::/8".to_owned())
 }
 
+/// Parses the name of a controller of IngressClasses.
+///
+/// # Errors
+/// Where the text is no domain with a path; the message says what would be right.
+/// Source: Ingress v1 `IngressClassSpec.controller`.
+pub fn parse_controller(text: &str) -> Result<String, String> {
+    match text.split_once('/') {
+        Some((domain, path)) if !domain.is_empty() && !path.is_empty() && text.len() <= 250 => {
+            Ok(text.to_owned())
+        }
+        _ => Err("write a domain and a path, for instance example.com/weir-internal".to_owned()),
+    }
+}
+
+/// Parses the name of a lease.
+///
+/// # Errors
+/// Where the text is no name of an object; the message says what would be right.
+pub fn parse_lease(text: &str) -> Result<String, String> {
+    let is_inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-.".contains(&c);
+    let is_name = text.bytes().all(is_inner)
+        && !text.is_empty()
+        && text.trim_matches(['-', '.']).len() == text.len()
+        && text.len() <= 253;
+    let right = "write lowercase letters, digits, '-' and '.', for instance weir-status";
+    if is_name { Ok(text.to_owned()) } else { Err(right.to_owned()) }
+}
+
 /// ObjectArg names an object in a namespace: `weir-system/weir`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectArg {
@@ -164,6 +192,23 @@ mod tests {
         assert_eq!(["0", "0.05", "1"].map(parse_share), [Ok(0.0), Ok(0.05), Ok(1.0)]);
         for wrong in ["", "2", "-0.1", "NaN", "5%", "inf"] {
             assert!(parse_share(wrong).unwrap_err().contains("0.05"), "{wrong}");
+        }
+    }
+
+    /// Empty ones would be the controller of no class, and a lease that cannot be.
+    #[test]
+    fn controllers_and_leases() {
+        for right in ["weir.dev/ingress-controller", "example.com/a/b"] {
+            assert_eq!(parse_controller(right).as_deref(), Ok(right));
+        }
+        for wrong in ["", "weir", "/weir", "weir.dev/", &format!("a/{}", "a".repeat(249))] {
+            assert!(parse_controller(wrong).unwrap_err().contains("example.com/"), "{wrong}");
+        }
+        for right in ["weir-status", "a.b-9"] {
+            assert_eq!(parse_lease(right).as_deref(), Ok(right));
+        }
+        for wrong in ["", "Weir", "-a", "a.", "a b", "a/b", &"a".repeat(254)] {
+            assert!(parse_lease(wrong).unwrap_err().contains("weir-status"), "{wrong}");
         }
     }
 

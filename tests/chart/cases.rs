@@ -1,7 +1,8 @@
 //! The sets of values that all tests here use, and what the chart makes of them.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -26,6 +27,20 @@ pub fn cases() -> Vec<String> {
 pub fn render(helm: &Helm, case: &str) -> String {
     helm.template(&["--values", &format!("{FOLDER}/{case}.values.yaml")])
         .unwrap_or_else(|error| panic!("{case}: {error}"))
+}
+
+/// A copy of the chart in which one text of one file is another.
+pub fn changed_chart(folder: &Path, file: &str, old: &str, new: &str) -> PathBuf {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/weir");
+    let to = folder.join("changed");
+    let said = Command::new("cp").arg("-R").arg(&from).arg(&to).output().unwrap();
+    assert!(said.status.success());
+    let file = to.join(file);
+    let text = fs::read_to_string(&file).unwrap();
+    let changed = text.replace(old, new);
+    assert_ne!(changed, text, "{old}");
+    fs::write(&file, changed).unwrap();
+    to
 }
 
 /// The objects of a text.

@@ -1,13 +1,11 @@
 //! Install, upgrade, go back, remove: with helm, on a real API server, and what becomes of the CRD.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::apiserver::{ApiServer, Options, assets_or_skip};
-use crate::cases::FOLDER;
+use crate::cases::{FOLDER, changed_chart};
 use crate::helm::Helm;
 
 struct Cluster {
@@ -50,24 +48,12 @@ impl Cluster {
     }
 }
 
-/// A chart as an older release had it: its CRD lacks something.
-fn older_chart(folder: &Path) -> PathBuf {
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/weir");
-    let to = folder.join("older");
-    let said = Command::new("cp").arg("-R").arg(&from).arg(&to).output().unwrap();
-    assert!(said.status.success());
-    let file = to.join("files/crds/backendpools.weir.dev.yaml");
-    let text = fs::read_to_string(&file).unwrap();
-    let older = text.replace("    shortNames:\n    - bpool\n", "");
-    assert_ne!(older, text);
-    fs::write(&file, older).unwrap();
-    to
-}
-
 #[tokio::test]
 async fn the_crd_follows_upgrades_and_outlives_the_release() {
     let Some(cluster) = Cluster::start().await else { return };
-    let older = older_chart(cluster.home.path());
+    // A chart as an older release had it: its CRD lacks something.
+    let crd = "files/crds/backendpools.weir.dev.yaml";
+    let older = changed_chart(cluster.home.path(), crd, "    shortNames:\n    - bpool\n", "");
     let older = older.to_str().unwrap();
     cluster.helm(&["install", "weir", older, "--create-namespace"]).unwrap();
     assert_eq!(cluster.short_names().await, Value::Null);

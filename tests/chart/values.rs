@@ -1,5 +1,6 @@
 //! Wrong values are refused, by name, before anything is changed.
 
+use crate::cases::changed_chart;
 use crate::helm::Helm;
 
 #[test]
@@ -61,4 +62,21 @@ fn contradictions_are_refused_with_what_would_be_right() {
         let error = helm.template(&["--set", wrong]).expect_err(wrong);
         assert!(error.contains(said), "{wrong}: {error}");
     }
+}
+
+/// `helm upgrade --reuse-values` renders with the defaults of the chart before: what it did not have
+/// yet is not there.
+#[test]
+fn a_value_that_the_chart_before_did_not_have_is_its_default() {
+    let Some(helm) = Helm::find() else { return };
+    let newer = "  controller: weir.dev/ingress-controller\n";
+    let folder = tempfile::tempdir().unwrap();
+    let older = changed_chart(folder.path(), "values.yaml", newer, "");
+    let fixed = ["template", "weir", older.to_str().unwrap(), "--namespace", "weir-system"];
+    let output = helm.run(&fixed);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let rendered = String::from_utf8(output.stdout).unwrap();
+    let now = helm.template(&[]).unwrap();
+    let other: Vec<_> = rendered.lines().zip(now.lines()).filter(|(a, b)| a != b).collect();
+    assert!(other.is_empty() && rendered == now, "{other:?}");
 }

@@ -26,6 +26,12 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- printf "%s-%s" (include "weir.fullname" .) (include "weir.namespace" .) -}}
 {{- end -}}
 
+{{/* The controller of the class. `helm upgrade --reuse-values` from a chart that was without this value leaves
+     it out, as all values that are newer. */}}
+{{- define "weir.controller" -}}
+{{- default "weir.dev/ingress-controller" .Values.ingressClass.controller -}}
+{{- end -}}
+
 {{/* Name of the lease of those who write status. */}}
 {{- define "weir.lease" -}}
 {{- include "weir.fullname" . }}-status

@@ -151,7 +151,7 @@ spec:
 - --watch-namespace={{ . }}
 {{- end }}
 - --ingress-class={{ .Values.ingressClass.name }}
-- --controller={{ .Values.ingressClass.controller }}
+- --controller={{ include "weir.controller" . }}
 - --lease={{ include "weir.lease" . }}
 {{- if .Values.publish.addresses }}
 - --publish-address={{ join "," .Values.publish.addresses }}
