@@ -83,10 +83,11 @@ async fn the_crd_follows_upgrades_and_outlives_the_release() {
     cluster.helm(&["install", "second", "charts/weir", "--set", own]).unwrap();
     cluster.helm(&["uninstall", "second"]).unwrap();
 
+    assert!(cluster.get("clusterrole/weir:weir-system").await.is_some());
     let said = cluster.helm(&["uninstall", "weir"]).unwrap();
     assert!(said.contains("[CustomResourceDefinition] backendpools.weir.dev"), "{said}");
     assert!(cluster.get("backendpool/shop").await.is_some(), "no pool is lost");
-    assert!(cluster.get("clusterrole/weir").await.is_none());
+    assert!(cluster.get("clusterrole/weir:weir-system").await.is_none());
     cluster.helm(&["install", "weir", "charts/weir"]).unwrap();
     assert!(cluster.get("backendpool/shop").await.is_some());
 

@@ -26,7 +26,8 @@ fn identities(objects: &[Value]) -> BTreeSet<(String, String, String)> {
         .collect()
 }
 
-/// Helm refuses what another release owns: by one name in two namespaces, and by two in one.
+/// Helm refuses what another release owns: by one name in two namespaces, by two in one, and by names
+/// that are the same when they are put together.
 #[test]
 fn two_releases_share_no_object() {
     let Some(helm) = Helm::find() else { return };
@@ -34,12 +35,17 @@ fn two_releases_share_no_object() {
         "crds.enabled=false,ingressClass.name=internal,ingressClass.controller=example.com/b";
     for watched in ["", ",watchNamespace=shop,rbac.secretNamespaces={shop,cart}"] {
         let values = format!("{second}{watched}");
-        let first = objects(&helm, "weir", "a", &["--set", &format!("logs.format=json{watched}")]);
-        for (release, namespace) in [("weir", "b"), ("weir-internal", "a")] {
-            let other = objects(&helm, release, namespace, &["--set", &values]);
-            let (first, other) = (identities(&first), identities(&other));
-            let both: Vec<_> = first.intersection(&other).collect();
-            assert!(both.is_empty(), "{release} in {namespace}: {both:?}");
+        for (first, other) in [
+            (("weir", "a"), ("weir", "b")),
+            (("weir", "a"), ("weir-internal", "a")),
+            (("weir", "prod-x"), ("weir-prod", "x")),
+            (("weir", "x"), ("weir", "x-secrets")),
+        ] {
+            let plain = format!("logs.format=json{watched}");
+            let ours = identities(&objects(&helm, first.0, first.1, &["--set", &plain]));
+            let theirs = identities(&objects(&helm, other.0, other.1, &["--set", &values]));
+            let both: Vec<_> = ours.intersection(&theirs).collect();
+            assert!(both.is_empty(), "{first:?} and {other:?}: {both:?}");
         }
     }
 }

@@ -21,9 +21,10 @@ app.kubernetes.io/name: {{ include "weir.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{/* Name of what stands in namespaces that releases share, or in none. */}}
+{{/* Name of roles and bindings that stand in namespaces that releases share, or in none. No other name has a
+     colon, so two releases never have one of them together. */}}
 {{- define "weir.sharedName" -}}
-{{- printf "%s-%s" (include "weir.fullname" .) (include "weir.namespace" .) -}}
+{{- printf "%s:%s" (include "weir.fullname" .) (include "weir.namespace" .) -}}
 {{- end -}}
 
 {{/* The controller of the class. `helm upgrade --reuse-values` from a chart that was without this value leaves
