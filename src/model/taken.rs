@@ -11,10 +11,17 @@ pub enum Taken {
     Framing,
     /// It is about one connection, and goes no further.
     OneHop,
-    /// Weir writes it.
+    /// Weir reads, writes or takes it off.
     Own,
-    /// HTTP, browsers or gRPC give it a meaning.
+    /// HTTP, browsers, gRPC or programs behind give it a meaning. It reaches them all the same.
     Known,
+}
+
+impl Taken {
+    /// Returns whether the field cannot mean anything else.
+    pub fn is_final(self) -> bool {
+        self != Self::Known
+    }
 }
 
 impl fmt::Display for Taken {
@@ -22,7 +29,7 @@ impl fmt::Display for Taken {
         f.write_str(match self {
             Self::Framing => "says how a message is sent",
             Self::OneHop => "is about one connection, and goes no further",
-            Self::Own => "is written by Weir itself",
+            Self::Own => "is read, written or taken off by Weir itself",
             Self::Known => "has a meaning of its own",
         })
     }
@@ -31,27 +38,41 @@ impl fmt::Display for Taken {
 /// Source: RFC 9110 §8.6, §6.6.2, §10.1.1; RFC 9112 §6.1.
 const FRAMING: [&str; 4] = ["content-length", "expect", "trailer", "transfer-encoding"];
 
-/// Source: RFC 9110 §7.6.1; RFC 9113 §8.2.2.
-const ONE_HOP: [&str; 6] =
-    ["connection", "http2-settings", "keep-alive", "proxy-connection", "te", "upgrade"];
-
-/// Of requests and of answers; those of [`OWN_BEGINNINGS`] besides.
-const OWN: [&str; 9] = [
-    "client-cert",
-    "client-cert-chain",
-    "date",
-    "forwarded",
-    "location",
-    "retry-after",
-    "via",
-    "x-real-ip",
-    "x-request-id",
+/// Source: RFC 9110 §7.6.1, §11.7.1; RFC 9113 §8.2.2.
+const ONE_HOP: [&str; 7] = [
+    "connection",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-connection",
+    "te",
+    "upgrade",
 ];
 
-const OWN_BEGINNINGS: [&str; 2] = ["x-forwarded-", "x-weir-"];
+/// Of requests and of answers.
+const OWN: [&str; 18] = [
+    "client-cert",
+    "client-cert-chain",
+    "cookie",
+    "date",
+    "forwarded",
+    "host",
+    "location",
+    "proxy",
+    "retry-after",
+    "set-cookie",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-proto",
+    "x-real-ip",
+    "x-request-id",
+    "x-weir-reason",
+];
 
 /// Source: IANA, HTTP field names; Fetch §2.2.2; gRPC over HTTP/2.
-const KNOWN: [&str; 44] = [
+const KNOWN: [&str; 41] = [
     "accept",
     "age",
     "allow",
@@ -62,7 +83,6 @@ const KNOWN: [&str; 44] = [
     "cache-control",
     "cache-status",
     "clear-site-data",
-    "cookie",
     "cookie2",
     "destination",
     "dnt",
@@ -70,7 +90,6 @@ const KNOWN: [&str; 44] = [
     "etag",
     "expires",
     "from",
-    "host",
     "last-event-id",
     "last-modified",
     "link",
@@ -80,13 +99,11 @@ const KNOWN: [&str; 44] = [
     "pragma",
     "prefer",
     "priority",
-    "proxy",
     "range",
     "referer",
     "refresh",
     "server",
     "server-timing",
-    "set-cookie",
     "set-cookie2",
     "sourcemap",
     "strict-transport-security",
@@ -94,11 +111,12 @@ const KNOWN: [&str; 44] = [
     "tracestate",
     "user-agent",
     "vary",
+    "via",
     "warning",
     "www-authenticate",
 ];
 
-const KNOWN_BEGINNINGS: [&str; 14] = [
+const KNOWN_BEGINNINGS: [&str; 15] = [
     "accept-",
     "access-control-",
     "content-",
@@ -112,23 +130,27 @@ const KNOWN_BEGINNINGS: [&str; 14] = [
     "timing-allow-origin",
     "upgrade-",
     "x-content-type-options",
+    "x-forwarded-",
     "x-frame-options",
 ];
 
 impl HeaderName {
-    /// Returns what the field means already; nothing where the name is free. An underscore or a dot
-    /// counts as a dash: many programs behind read it so.
+    /// Returns what the field means already; nothing where the name is free. Many programs behind read
+    /// an underscore or a dot as a dash, so that such a spelling has a meaning, too.
     pub fn taken(&self) -> Option<Taken> {
-        let name = self.as_str().replace(['_', '.'], "-");
-        let is = |names: &[&str]| names.contains(&name.as_str());
-        let begins = |beginnings: &[&str]| beginnings.iter().any(|one| name.starts_with(one));
-        if is(&FRAMING) {
+        let exact = |names: &[&str]| names.contains(&self.as_str());
+        let spelled = self.as_str().replace(['_', '.'], "-");
+        let is = |names: &[&str]| names.contains(&spelled.as_str());
+        let begins = |beginnings: &[&str]| beginnings.iter().any(|one| spelled.starts_with(one));
+        if exact(&FRAMING) {
             Some(Taken::Framing)
-        } else if is(&ONE_HOP) {
+        } else if exact(&ONE_HOP) {
             Some(Taken::OneHop)
-        } else if is(&OWN) || begins(&OWN_BEGINNINGS) {
+        } else if exact(&OWN) {
             Some(Taken::Own)
-        } else if is(&KNOWN) || begins(&KNOWN_BEGINNINGS) {
+        } else if [&FRAMING[..], &ONE_HOP, &OWN, &KNOWN].into_iter().any(is)
+            || begins(&KNOWN_BEGINNINGS)
+        {
             Some(Taken::Known)
         } else {
             None
@@ -145,32 +167,58 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_taken_in_every_spelling() {
+    fn what_cannot_mean_anything_else_is_so_by_exactly_its_name() {
         for (name, why) in [
             ("Content-Length", Taken::Framing),
-            ("Transfer_Encoding", Taken::Framing),
             ("Trailer", Taken::Framing),
             ("CONNECTION", Taken::OneHop),
             ("Upgrade", Taken::OneHop),
             ("TE", Taken::OneHop),
+            ("Proxy-Authenticate", Taken::OneHop),
+            ("Host", Taken::Own),
+            ("Cookie", Taken::Own),
+            ("Set-Cookie", Taken::Own),
             ("Date", Taken::Own),
             ("X-Request-Id", Taken::Own),
-            ("x.forwarded.for", Taken::Own),
-            ("X-Forwarded-Whatever", Taken::Own),
+            ("X-Forwarded-For", Taken::Own),
             ("X-Weir-Reason", Taken::Own),
             ("Forwarded", Taken::Own),
-            ("Host", Taken::Known),
-            ("Cookie", Taken::Known),
-            ("Set-Cookie", Taken::Known),
-            ("Content-Type", Taken::Known),
-            ("Sec-Fetch-Site", Taken::Known),
-            ("grpc-timeout", Taken::Known),
         ] {
             assert_eq!(taken(name), Some(why), "{name}");
+            assert!(why.is_final());
         }
-        for name in
-            ["X-Session", "session", "seat", "weir-session-0a1b2c3d", "x-forwarded", "dater"]
-        {
+    }
+
+    #[test]
+    fn what_others_give_a_meaning_can_have_another_in_every_spelling() {
+        for name in [
+            "Prefer",
+            "From",
+            "DNT",
+            "Via",
+            "Sec-Session",
+            "X-Forwarded-Session",
+            "x.forwarded.for",
+            "Transfer_Encoding",
+            "Content-Type",
+            "grpc-timeout",
+        ] {
+            assert_eq!(taken(name), Some(Taken::Known), "{name}");
+        }
+        assert!(!Taken::Known.is_final());
+    }
+
+    #[test]
+    fn other_names_are_free() {
+        for name in [
+            "X-Session",
+            "session",
+            "seat",
+            "weir-session-0a1b2c3d",
+            "X-Weir-Session",
+            "x-forwarded",
+            "dater",
+        ] {
             assert_eq!(taken(name), None, "{name}");
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_lc_rs::digest::{SHA256, digest};
 
 use super::problems::Problems;
-use crate::api::backend_pool as api;
+use crate::api::{DurationString, backend_pool as api};
 use crate::model::{HeaderName, Persistence, PersistenceKind, PoolName};
 
 const FIELD: &str = "spec.sessionPersistence";
@@ -21,15 +21,7 @@ pub(super) fn persistence(
 ) -> Option<Persistence> {
     let absolute_timeout = match &spec.absolute_timeout {
         None => None,
-        Some(time) => {
-            let field = format!("{FIELD}.absoluteTimeout");
-            let time: Duration = problems.take(&field, time.parse())?;
-            if !time.is_zero() && time < LEAST_LIFE {
-                problems.spec(&field, "must be 0s or at least 1s, as cookies count whole seconds");
-                return None;
-            }
-            Some(time)
-        }
+        Some(time) => Some(life(time, problems)?),
     };
     let name = spec.session_name.clone().unwrap_or_else(|| default_name(pool));
     let kind = match spec.kind {
@@ -40,14 +32,33 @@ pub(super) fn persistence(
     Some(Persistence { kind, absolute_timeout })
 }
 
+/// Returns how long a session lasts. The CRD refuses what is shorter than a second; an API server may
+/// have stored it before the CRD did, and such a pool is served.
+fn life(text: &DurationString, problems: &mut Problems) -> Option<Duration> {
+    let field = format!("{FIELD}.absoluteTimeout");
+    let time: Duration = problems.take(&field, text.parse())?;
+    if time.is_zero() || time >= LEAST_LIFE {
+        return Some(time);
+    }
+    problems.warning(&field, "below 1s counts as 1s, as cookies count whole seconds: write 1s");
+    Some(LEAST_LIFE)
+}
+
 /// Returns the header of a session, or notes why it cannot be one.
 fn header(text: &str, problems: &mut Problems) -> Option<HeaderName> {
     let field = format!("{FIELD}.sessionName");
     let name = problems.take(&field, HeaderName::parse(text))?;
-    if let Some(taken) = name.taken() {
-        let right = "use a name that means nothing else, as in x-session";
-        problems.spec(&field, format_args!("{text:?} {taken}: {right}"));
-        return None;
+    let right = "use a name that means nothing else, as in x-session";
+    match name.taken() {
+        Some(taken) if taken.is_final() => {
+            problems.spec(&field, format_args!("{text:?} {taken}: {right}"));
+            return None;
+        }
+        Some(taken) => problems.warning(
+            &field,
+            format_args!("{text:?} {taken}, and carries sessions all the same: {right}"),
+        ),
+        None => {}
     }
     Some(name)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use k8s_openapi::api::core::v1::{Node, Service};
@@ -106,10 +107,6 @@ fn a_time_of_zero_that_means_nothing_is_refused_where_no_crd_did_it() {
         ),
         (json!({"healthCheck": {"tcp": {}, "timeout": "0s"}}), "spec.healthCheck.timeout"),
         (json!({"healthCheck": {"tcp": {}, "interval": "0s"}}), "spec.healthCheck.interval"),
-        (
-            json!({"sessionPersistence": {"absoluteTimeout": "999ms"}}),
-            "spec.sessionPersistence.absoluteTimeout",
-        ),
     ] {
         let mut spec = spec;
         spec["backends"] = json!([{"service": {"name": "a", "port": 80}}]);
@@ -123,6 +120,31 @@ fn a_time_of_zero_that_means_nothing_is_refused_where_no_crd_did_it() {
         let accepted = conditions.iter().find(|one| one.kind == ConditionType::Accepted).unwrap();
         let says = format!("{field}: ");
         assert!(!accepted.status && accepted.message.starts_with(&says), "{accepted:?}");
+    }
+}
+
+/// As stored by an API server that had an older CRD: it was served, and goes on to be.
+#[test]
+fn a_session_of_less_than_a_second_is_one_of_a_second() {
+    let key = ObjectKey::new("a", "a");
+    for (said, meant) in [("1ms", Some(1_000)), ("999ms", Some(1_000)), ("0s", None)] {
+        let object = parse(json!({
+            "apiVersion": "weir.dev/v1alpha1", "kind": "BackendPool", "metadata": meta(&key), "spec": {
+                "backends": [{"endpoint": {"address": "10.0.0.1", "port": 80}}],
+                "sessionPersistence": {"absoluteTimeout": said},
+            },
+        }));
+        let mut objects = Objects::default();
+        let object = Some(Object::BackendPool(object));
+        objects.apply(Change { kind: Kind::BackendPool, key: key.clone(), object });
+        let result = translate(&objects, Options::default());
+        let pool = result.model.pools.values().next().unwrap();
+        let persistence = pool.persistence.as_ref().unwrap();
+        assert_eq!(persistence.absolute_timeout, meant.map(Duration::from_millis), "{said}");
+        let accepted = &result.updates[0].conditions[0];
+        let warning = "warning: spec.sessionPersistence.absoluteTimeout: below 1s counts as 1s";
+        assert!(accepted.status);
+        assert_eq!(accepted.message.contains(warning), meant.is_some(), "{}", accepted.message);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use weir::model::{HeaderName, Persistence, PersistenceKind, Pool, PoolName, Readiness};
+use weir::model::{HeaderName, Persistence, PersistenceKind, Pool, PoolName, Readiness, Taken};
 
 use crate::rig::{Rig, pool, route};
 use crate::support::client::Answer;
@@ -80,6 +80,36 @@ async fn a_header_keeps_the_endpoint_and_an_endpoint_cannot_set_it() {
     for _ in 0..6 {
         let request = format!("GET / HTTP/1.1\r\nHost: a\r\nX-Session: {token}\r\n\r\n");
         assert_eq!(rig.client().await.ask(request).await.text(), first.text());
+    }
+}
+
+/// What has a meaning of its own is a warning alone, as it works.
+#[tokio::test]
+async fn a_header_with_a_meaning_of_its_own_keeps_the_endpoint() {
+    for name in [
+        "x-weir-session",
+        "x-forwarded-session",
+        "x_forwarded_for",
+        "content_length",
+        "prefer",
+        "from",
+        "dnt",
+        "sec-session",
+    ] {
+        let endpoints = three().await;
+        let mut declared = pool(&addresses(&endpoints));
+        let header = HeaderName::parse(name).unwrap();
+        assert!(!header.taken().is_some_and(Taken::is_final), "{name}");
+        let kind = PersistenceKind::Header(header);
+        declared.persistence = Some(Persistence { kind, absolute_timeout: None });
+        let rig = Rig::start(declared);
+        let first = rig.client().await.get("/").await;
+        let token = first.field(name).unwrap();
+        for _ in 0..4 {
+            let request = format!("GET / HTTP/1.1\r\nHost: a\r\n{name}: {token}\r\n\r\n");
+            let again = rig.client().await.ask(request).await;
+            assert_eq!((again.text(), again.field(name)), (first.text(), None), "{name}");
+        }
     }
 }
 

@@ -177,10 +177,10 @@ pub struct SessionPersistence {
     pub kind: SessionPersistenceType,
 
     /// Name of the cookie or header. A header must be one that means nothing else: `Connection`,
-    /// `Host`, `Set-Cookie` and the like are refused. Pools with routes on the same host need names of
-    /// their own, as a client keeps one value under a name. Default is `weir-session-` and eight
-    /// hexadecimal digits made of the pool's namespace and name; of settings for a Service, made of
-    /// those of the Service and of its port.
+    /// `Host`, `Set-Cookie` and the like are refused, and one such as `Prefer` is a warning. Pools with
+    /// routes on the same host need names of their own, as a client keeps one value under a name.
+    /// Default is `weir-session-` and eight hexadecimal digits made of the pool's namespace and name; of
+    /// settings for a Service, made of those of the Service and of its port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9!#$%&'*+\-.^_|~]+$"))]
     pub session_name: Option<String>,

@@ -390,6 +390,18 @@ fn a_header_that_means_something_already_carries_no_session() {
 }
 
 #[test]
+fn a_header_with_a_meaning_of_its_own_is_a_warning_and_carries_sessions() {
+    let spec = "{ backends: [{ endpoint: { address: 127.0.0.1, port: 80 } }], sessionPersistence: { type: \
+                Header, sessionName: Prefer } }";
+    let report = report_of(&[("a.yaml", &pool("a", spec))], true);
+    assert_eq!(report.summary(), "1 object, 0 refused, 1 warning");
+    let expected = "a.yaml: BackendPool default/a: warning: spec.sessionPersistence.sessionName: \"Prefer\" \
+                    has a meaning of its own, and carries sessions all the same: use a name that means \
+                    nothing else, as in x-session";
+    assert!(lines(&report).iter().any(|line| line == expected), "{:?}", lines(&report));
+}
+
+#[test]
 fn a_number_that_is_too_large_is_said_in_words_of_the_manifest() {
     for number in ["1e400", ".inf", "-.inf", ".nan"] {
         let spec = format!(
