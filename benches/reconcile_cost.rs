@@ -1,5 +1,6 @@
 //! Cost of the whole and of one change: 10,000 pools with 100,000 endpoints, each declared by a
-//! BackendPool, then each a port of a Service that an Ingress names.
+//! BackendPool, then each a port of a Service that an Ingress names. Every tenth BackendPool keeps its
+//! sessions under one name, and every hundredth has a host with another such one.
 //!
 //! `cargo bench --bench reconcile_cost`. Prints how long it takes to translate everything and to
 //! build the first table, how long one changed EndpointSlice, pool, Ingress or node takes until its table
@@ -37,14 +38,23 @@ fn parse<T: serde::de::DeserializeOwned>(value: Value) -> Arc<T> {
 }
 
 fn pool(i: u32, weight: u32) -> Change {
+    let mut routes = vec![json!({ "hostnames": [format!("p{i}.example.com")] })];
+    if i.is_multiple_of(100) {
+        let (host, path) = (format!("shared{}.example.com", i / 200), format!("/{i}"));
+        routes.push(json!({ "hostnames": [host], "matches": [{ "path": { "value": path } }] }));
+    }
+    let mut spec = json!({
+        "routes": routes,
+        "backends": [{ "service": { "name": format!("s{i}"), "port": 80 }, "weight": weight }],
+    });
+    if i.is_multiple_of(10) {
+        spec["sessionPersistence"] = json!({ "sessionName": "sid" });
+    }
     let object = parse(json!({
         "apiVersion": "weir.dev/v1alpha1", "kind": "BackendPool",
         "metadata": { "namespace": "bench", "name": format!("p{i}"),
             "creationTimestamp": "2026-01-01T00:00:00Z" },
-        "spec": {
-            "routes": [{ "hostnames": [format!("p{i}.example.com")] }],
-            "backends": [{ "service": { "name": format!("s{i}"), "port": 80 }, "weight": weight }],
-        },
+        "spec": spec,
     }));
     change(Kind::BackendPool, "bench", format!("p{i}"), Object::BackendPool(object))
 }

@@ -44,7 +44,7 @@ impl Translator {
         let said = self.pools_of(key).into_iter();
         let said = said.filter(|pool| self.sessions_of(pool).as_ref() == Some(key));
         let shared: BTreeSet<String> =
-            said.flat_map(|pool| self.shared_sessions.of(&pool).cloned()).collect();
+            said.flat_map(|pool| self.shared_sessions.of(&pool)).collect();
         own.cloned().chain(shared).collect()
     }
 

@@ -157,8 +157,7 @@ impl Translator {
         if !work.step.changed.certificates.is_empty() {
             self.judge_terms(&mut work.step);
         }
-        let has_other_routes = !work.step.changed.routes.is_empty();
-        let told = self.shared_sessions.judge(&self.model.routes, has_other_routes);
+        let told = self.shared_sessions.judge();
         let judged = told.iter().filter_map(|pool| self.sessions_of(pool));
         work.step.judged.extend(judged);
         work.step
@@ -388,7 +387,14 @@ impl Translator {
         } else {
             self.lost.insert(origin.clone(), lost);
         }
+        let old = self.model.routes.get(origin).cloned();
         put_list(&mut self.model.routes, origin, Some(accepted), &mut step.changed.routes);
+        let new = self.model.routes.get(origin);
+        if old.as_ref() != new {
+            let (old, new) = (old.as_deref(), new.map(AsRef::as_ref));
+            let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
+            self.shared_sessions.follow_routes(old, new);
+        }
     }
 }
 
