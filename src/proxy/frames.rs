@@ -115,8 +115,7 @@ mod tests {
             assert!(ledger.came(frame(RST_STREAM, 0, stream * 2 + 1, 4)));
             ledger.went(7009);
         }
-        let further = (0..2).take_while(|_| ledger.came(frame(RST_STREAM, 0, 39, 4)));
-        assert!(further.count() < 2, "answers do not pay for resets");
+        assert!(!ledger.came(frame(RST_STREAM, 0, 39, 4)), "answers do not pay for resets");
         assert_eq!(ledger.last_stream(), 39);
         assert_eq!(ledger.stats.floods(Flood::Reset), 1);
     }

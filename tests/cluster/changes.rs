@@ -78,7 +78,7 @@ fn side_host(number: usize) -> String {
 const BACKEND: &str = "{ service: { name: shop, port: { name: http } } }";
 
 /// Returns an Ingress of some class.
-fn ingress(name: &str, class: &str, rest: &str) -> String {
+pub fn ingress(name: &str, class: &str, rest: &str) -> String {
     format!(
         "---
 apiVersion: networking.k8s.io/v1

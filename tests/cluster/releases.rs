@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
+use crate::changes;
 use crate::rig::{HTTP, Rig, json, until};
 use crate::traffic::{NAMESPACE, ready};
 
@@ -10,19 +11,10 @@ use crate::traffic::{NAMESPACE, ready};
 const INTERNAL: &str = "10.99.0.10:30081";
 
 fn ingress(name: &str, class: &str) -> String {
-    format!(
-        "---
-apiVersion: networking.k8s.io/v1
-kind: Ingress
-metadata: {{ name: {name}, namespace: {NAMESPACE} }}
-spec:
-  ingressClassName: {class}
-  rules:
-    - host: {name}.example.com
-      http:
-        paths: [{{ path: /, pathType: Prefix, backend: {{ service: {{ name: shop, port: {{ number: 80 }} }} }} }}]
-"
-    )
+    let backend = "{ service: { name: shop, port: { number: 80 } } }";
+    let path = format!("{{ path: /, pathType: Prefix, backend: {backend} }}");
+    let rule = format!("{{ host: {name}.example.com, http: {{ paths: [{path}] }} }}");
+    changes::ingress(name, class, &format!("  rules: [{rule}]\n"))
 }
 
 fn object(rig: &Rig, name: &str) -> serde_json::Value {

@@ -41,6 +41,12 @@ async fn every_second_stream() -> (h2_endpoint::Endpoint, Arc<AtomicUsize>) {
     (endpoint, seen)
 }
 
+/// The same body, by its length and in chunks.
+const HELLO: [&str; 2] = [
+    "Content-Length: 5\r\n\r\nhello",
+    "Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+];
+
 #[tokio::test]
 async fn a_kept_connection_that_died_is_replaced_with_the_body() {
     let endpoint = every_second().await;
@@ -48,10 +54,7 @@ async fn a_kept_connection_that_died_is_replaced_with_the_body() {
     let (mut http1, mut http2) = (rig.client().await, http2(&rig).await);
     for method in REPEATABLE {
         let head = format!("{method} / HTTP/1.1\r\nHost: a\r\n");
-        for rest in [
-            "Content-Length: 5\r\n\r\nhello",
-            "Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
-        ] {
+        for rest in HELLO {
             let answer = http1.ask(format!("{head}{rest}")).await;
             assert_eq!((answer.status, answer.text()), (200, "hello"), "{method} {rest}");
         }
@@ -72,10 +75,7 @@ async fn a_stream_that_is_reset_is_replaced_with_the_body() {
     let (mut http1, mut http2) = (rig.client().await, http2(&rig).await);
     for method in REPEATABLE {
         let head = format!("{method} / HTTP/1.1\r\nHost: a\r\n");
-        for rest in [
-            "Content-Length: 5\r\n\r\nhello",
-            "Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
-        ] {
+        for rest in HELLO {
             let answer = http1.ask(format!("{head}{rest}")).await;
             assert_eq!(answer.status, 200, "{method} {rest}");
             assert!(String::from_utf8_lossy(&answer.body).contains("hello"), "{method} {rest}");
